@@ -1,0 +1,17 @@
+#ifndef LOGSTORE_CKERNELS_H
+#define LOGSTORE_CKERNELS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/// CRC-32C (Castagnoli) of `length` bytes, continuing from `crc` (0 to start). Uses SSE4.2 or ARMv8 where the
+/// processor has it, tables elsewhere.
+uint32_t logstore_crc32c(uint32_t crc, const void *bytes, size_t length);
+
+/// The portable form of the same, for tests and for processors without the instruction.
+uint32_t logstore_crc32c_portable(uint32_t crc, const void *bytes, size_t length);
+
+/// Names the calling thread for `top -H` and debuggers; 15 bytes are kept.
+void logstore_name_thread(const char *name);
+
+#endif

@@ -1,0 +1,201 @@
+import Columnar
+
+/// A parsed statement.
+public indirect enum Statement: Sendable {
+    case select(SelectQuery)
+    case insert(InsertStatement)
+    case createTable(CreateTableStatement)
+    case createDatabase(name: String, ifNotExists: Bool)
+    case dropTable(TableName, ifExists: Bool)
+    case truncateTable(TableName, ifExists: Bool)
+    case alterTable(TableName, [AlterAction])
+    case showTables(database: String?, like: String?)
+    case showDatabases
+    case showCreateTable(TableName)
+    case describe(TableName)
+    case exists(TableName)
+    case explain(ExplainKind, SelectQuery)
+    case optimize(TableName, final: Bool)
+    case use(String)
+    case set([Setting])
+}
+
+/// A statement with what follows it: `FORMAT x`, `SETTINGS …`.
+public struct ParsedQuery: Sendable {
+    public var statement: Statement
+    /// The name after FORMAT, as written; for INSERT the format of the data.
+    public var format: String?
+    public var settings: [Setting]
+    /// For INSERT: byte offset in the text where inline data begins; nil for others.
+    public var dataOffset: Int?
+
+    /// Creates a parsed query.
+    public init(statement: Statement, format: String? = nil, settings: [Setting] = [], dataOffset: Int? = nil) {
+        self.statement = statement
+        self.format = format
+        self.settings = settings
+        self.dataOffset = dataOffset
+    }
+}
+
+/// `name = value` of SETTINGS or SET; the value as text.
+public struct Setting: Sendable, Hashable {
+    public var name: String
+    public var value: String
+    public var position: Int
+}
+
+/// `database.table`. Topic names have dots, so `app.logs` may be a table of its own: whoever resolves it tries the
+/// whole dotted name as a table first, then database and table.
+public struct TableName: Sendable, Hashable {
+    public var database: String?
+    public var table: String
+    public var position: Int
+}
+
+public enum ExplainKind: Sendable, Hashable {
+    /// EXPLAIN, EXPLAIN PLAN [indexes = 1]: operators, granules read and skipped, and why.
+    case plan
+    /// EXPLAIN SYNTAX: the query written back.
+    case syntax
+    /// EXPLAIN AST.
+    case ast
+}
+
+/// SELECT.
+public struct SelectQuery: Sendable {
+    /// WITH expr AS name: named expressions.
+    public var with: [Expression] = []
+    public var isDistinct = false
+    public var projections: [Expression] = []
+    public var from: FromClause?
+    public var prewhere: Expression?
+    public var whereClause: Expression?
+    public var groupBy: [Expression] = []
+    public var withTotals = false
+    public var having: Expression?
+    public var orderBy: [OrderByItem] = []
+    /// LIMIT n [OFFSET m] BY columns.
+    public var limitBy: LimitBy?
+    public var limit: Expression?
+    public var offset: Expression?
+    public var settings: [Setting] = []
+    /// Further SELECTs joined by UNION ALL.
+    public var unionAll: [SelectQuery] = []
+
+    /// Creates an empty query, filled by the parser.
+    public init() {}
+}
+
+public struct LimitBy: Sendable {
+    public var limit: Expression
+    public var offset: Expression?
+    public var columns: [Expression]
+}
+
+public indirect enum FromClause: Sendable {
+    case table(TableName, alias: String?)
+    case subquery(SelectQuery, alias: String?)
+    /// A table function such as `numbers(10)`.
+    case function(name: String, arguments: [Expression], alias: String?, position: Int)
+}
+
+public struct OrderByItem: Sendable {
+    public var expression: Expression
+    public var descending = false
+    /// NULLS FIRST; ClickHouse puts NULLs (and NaN) last by default, in both directions.
+    public var nullsFirst = false
+}
+
+/// An expression with the place it came from.
+public struct Expression: Sendable {
+    public var kind: Kind
+    /// `AS name`.
+    public var alias: String?
+    /// Byte offsets in the SQL text: [start, end). The text names a column without alias.
+    public var start: Int
+    public var end: Int
+
+    public indirect enum Kind: Sendable {
+        case literal(Literal)
+        /// `a`, `t.a`, `details.meta_a`: the parts between the dots, unquoted.
+        case identifier([String])
+        /// `*`; with a qualifier `t.*`.
+        case asterisk(qualifier: String?)
+        /// Functions and, under their ClickHouse function names, all operators: `a + b` is `plus(a, b)`, `NOT a`
+        /// `not(a)`, `a IN (…)` `in(a, tuple(…))`, `a ? b : c` and CASE WHEN `if`/`multiIf`, `a[1]` `arrayElement`,
+        /// `a BETWEEN b AND c` `and(greaterOrEquals(a, b), lessOrEquals(a, c))`, `a IS NULL` `isNull(a)`,
+        /// `a::T` and `CAST(a AS T)` `CAST(a, 'T')`, `INTERVAL 5 MINUTE` `toIntervalMinute(5)`, `[1, 2]` `array(1, 2)`,
+        /// `(a, b)` `tuple(a, b)`, `a LIKE b` `like`, ILIKE `ilike`, NOT LIKE `notLike`, `-a` `negate(a)`, `||` `concat`.
+        /// `parameters` are those of `quantile(0.5)(x)`. `isDistinct` for `count(DISTINCT x)`.
+        case function(name: String, parameters: [Expression], arguments: [Expression], isDistinct: Bool)
+        /// `x -> expr`, `(x, y) -> expr`.
+        case lambda(parameters: [String], body: Expression)
+        /// `(SELECT …)` as a value, or at the right of IN.
+        case subquery(SelectQuery)
+        /// `{name:Type}`; replaced by a literal before planning.
+        case parameter(name: String, type: String)
+    }
+
+    public enum Literal: Sendable, Hashable {
+        case null
+        case bool(Bool)
+        case unsigned(UInt64)
+        /// Negative integers (`-5` is folded by the parser).
+        case signed(Int64)
+        case float(Double)
+        case string([UInt8])
+    }
+
+    /// Creates an expression.
+    public init(_ kind: Kind, alias: String? = nil, start: Int, end: Int) {
+        self.kind = kind
+        self.alias = alias
+        self.start = start
+        self.end = end
+    }
+}
+
+/// INSERT INTO table (columns) VALUES … | FORMAT … | SELECT ….
+public struct InsertStatement: Sendable {
+    public var table: TableName
+    /// The columns named, in order; nil for all.
+    public var columns: [String]?
+    public var source: Source
+
+    public enum Source: Sendable {
+        /// VALUES (…), (…): the data is the text from `ParsedQuery.dataOffset` on.
+        case values
+        /// FORMAT name: likewise.
+        case format(String)
+        case select(SelectQuery)
+    }
+}
+
+/// CREATE TABLE in ClickHouse's syntax.
+public struct CreateTableStatement: Sendable {
+    public var name: TableName
+    public var ifNotExists = false
+    public var columns: [ColumnDefinition] = []
+    /// ENGINE as written, empty when absent.
+    public var engine = ""
+    /// ORDER BY (PRIMARY KEY when that alone is given): column names only.
+    public var orderBy: [String] = []
+    /// PARTITION BY, nil when absent.
+    public var partitionBy: Expression?
+    /// TTL, nil when absent.
+    public var ttl: Expression?
+    public var settings: [Setting] = []
+    public var comment = ""
+    /// What was read and has no meaning here (CODEC, INDEX, …), said to the user.
+    public var ignored: [String] = []
+}
+
+/// One action of ALTER TABLE.
+public enum AlterAction: Sendable {
+    case addColumn(ColumnDefinition, ifNotExists: Bool, after: String?)
+    case dropColumn(String, ifExists: Bool)
+    case modifyTTL(Expression)
+    case modifySettings([Setting])
+    case commentColumn(String, String)
+}
