@@ -12,7 +12,8 @@ public struct Column: Sendable {
 
     /// Creates a column. `nulls`, when given, has one byte a row.
     public init(type: DataType, data: ColumnData, nulls: [UInt8]? = nil) {
-        precondition(nulls == nil || nulls?.count == data.count, "BUG: \(nulls?.count ?? 0) null flags for \(data.count) rows")
+        precondition(
+            nulls == nil || nulls?.count == data.count, "BUG: \(nulls?.count ?? 0) null flags for \(data.count) rows")
         self.type = type
         self.data = data
         self.nulls = nulls
@@ -87,7 +88,8 @@ public struct StringData: Sendable, Hashable {
 
     /// Creates a column of strings from its parts.
     public init(bytes: [UInt8], offsets: [UInt32]) {
-        precondition(offsets.first == 0 && Int(offsets[offsets.count - 1]) <= bytes.count, "BUG: string offsets past the bytes")
+        precondition(
+            offsets.first == 0 && Int(offsets[offsets.count - 1]) <= bytes.count, "BUG: string offsets past the bytes")
         self.bytes = bytes
         self.offsets = offsets
     }
@@ -116,7 +118,10 @@ public struct ArrayData: Sendable {
     /// One more than there are rows; the first is 0.
     public var offsets: [UInt32]
     /// All rows' elements, end to end.
-    public var elements: Column { get { box.column } set { box = Box(newValue) } }
+    public var elements: Column {
+        get { box.column }
+        set { box = Box(newValue) }
+    }
     private var box: Box
 
     private final class Box: Sendable {
@@ -126,7 +131,9 @@ public struct ArrayData: Sendable {
 
     /// Creates a column of arrays.
     public init(offsets: [UInt32], elements: Column) {
-        precondition(offsets.first == 0 && Int(offsets[offsets.count - 1]) <= elements.count, "BUG: array offsets past the elements")
+        precondition(
+            offsets.first == 0 && Int(offsets[offsets.count - 1]) <= elements.count,
+            "BUG: array offsets past the elements")
         self.offsets = offsets
         box = Box(elements)
     }

@@ -7,7 +7,9 @@ extension Column {
         switch data {
         case .constant(let value, let count):
             // One row taken `count` times.
-            return Column(type: type, data: value.data.gathered([UInt32](repeating: 0, count: count)), nulls: repeatedNull(of: value, count: count))
+            return Column(
+                type: type, data: value.data.gathered([UInt32](repeating: 0, count: count)),
+                nulls: repeatedNull(of: value, count: count))
         case .dictionary(let encoded):
             return Column(type: type, data: encoded.dictionary.values.data.gathered(encoded.codes), nulls: nulls)
         default:
@@ -60,7 +62,9 @@ extension Column {
         }
         let rows = columns.reduce(0) { $0 + $1.count }
         let nulls = concatenatedNulls(columns, rows: rows)
-        if let shared = concatenatedCodes(columns, rows: rows) { return Column(type: type, data: .dictionary(shared), nulls: nulls) }
+        if let shared = concatenatedCodes(columns, rows: rows) {
+            return Column(type: type, data: .dictionary(shared), nulls: nulls)
+        }
         let flat = columns.map { $0.flattened().data }
         return Column(type: type, data: ColumnData.concatenated(flat, physical: type.physical), nulls: nulls)
     }
@@ -70,14 +74,20 @@ extension Column {
         var nulls: [UInt8] = []
         nulls.reserveCapacity(rows)
         for column in columns {
-            if let own = column.flattenedNulls { nulls += own } else { nulls += [UInt8](repeating: 0, count: column.count) }
+            if let own = column.flattenedNulls {
+                nulls += own
+            } else {
+                nulls += [UInt8](repeating: 0, count: column.count)
+            }
         }
         return nulls
     }
 
     /// One null flag a row whatever the representation; nil when no row is NULL.
     public var flattenedNulls: [UInt8]? {
-        if case .constant(let value, let count) = data { return value.nulls?.first == 1 ? [UInt8](repeating: 1, count: count) : nil }
+        if case .constant(let value, let count) = data {
+            return value.nulls?.first == 1 ? [UInt8](repeating: 1, count: count) : nil
+        }
         return nulls
     }
 
@@ -86,7 +96,9 @@ extension Column {
         var codes: [UInt16] = []
         codes.reserveCapacity(rows)
         for column in columns {
-            guard case .dictionary(let encoded) = column.data, encoded.dictionary === head.dictionary else { return nil }
+            guard case .dictionary(let encoded) = column.data, encoded.dictionary === head.dictionary else {
+                return nil
+            }
             codes += encoded.codes
         }
         return DictionaryData(codes: codes, dictionary: head.dictionary)
@@ -202,7 +214,9 @@ extension MapData {
     }
 }
 
-private func gatheredElements<Index: FixedWidthInteger>(offsets: [UInt32], _ rows: [Index]) -> (offsets: [UInt32], picked: [UInt32]) {
+private func gatheredElements<Index: FixedWidthInteger>(offsets: [UInt32], _ rows: [Index]) -> (
+    offsets: [UInt32], picked: [UInt32]
+) {
     var result: [UInt32] = [0]
     result.reserveCapacity(rows.count + 1)
     var picked: [UInt32] = []

@@ -26,7 +26,9 @@ extension ColumnData {
         var result: [Value] = []
         result.reserveCapacity(parts.reduce(0) { $0 + $1.count })
         for part in parts {
-            guard let own = values(part) else { preconditionFailure("BUG: columns of different physical types put together") }
+            guard let own = values(part) else {
+                preconditionFailure("BUG: columns of different physical types put together")
+            }
             result += own
         }
         return result
@@ -76,7 +78,8 @@ extension ColumnData {
         let values = maps.map { $0.values.slice(0..<Int($0.offsets[$0.count])) }
         return MapData(
             offsets: joinedOffsets(maps.map(\.offsets)),
-            keys: Column.concatenate(keys, type: first.keys.type), values: Column.concatenate(values, type: first.values.type))
+            keys: Column.concatenate(keys, type: first.keys.type),
+            values: Column.concatenate(values, type: first.values.type))
     }
 
     private static func joinedTuples(_ parts: [ColumnData]) -> [Column] {

@@ -39,9 +39,10 @@ extension Column {
             let elements = values.elements
             return .array((Int(values.offsets[row])..<Int(values.offsets[row + 1])).map { elements.scalar(at: $0) })
         case .map(let values):
-            return .map((Int(values.offsets[row])..<Int(values.offsets[row + 1])).flatMap {
-                [values.keys.scalar(at: $0), values.values.scalar(at: $0)]
-            })
+            return .map(
+                (Int(values.offsets[row])..<Int(values.offsets[row + 1])).flatMap {
+                    [values.keys.scalar(at: $0), values.values.scalar(at: $0)]
+                })
         case .tuple(let fields): return .tuple(fields.map { $0.scalar(at: row) })
         case .dictionary(let encoded): return encoded.dictionary.values.scalar(at: Int(encoded.codes[row]))
         case .constant(let value, _): return value.scalar(at: 0)
@@ -153,15 +154,18 @@ extension ColumnData {
             }
             offsets.append(UInt32(keys.count))
         }
-        return MapData(offsets: offsets, keys: Column(type: key, scalars: keys), values: Column(type: value, scalars: values))
+        return MapData(
+            offsets: offsets, keys: Column(type: key, scalars: keys), values: Column(type: value, scalars: values))
     }
 
     private static func tuples(_ scalars: [Scalar], type: DataType) -> [Column] {
         guard case .tuple(let types) = type else { preconditionFailure("BUG: \(type) is no tuple") }
         return types.indices.map { index in
-            Column(type: types[index], scalars: scalars.map { scalar in
-                if case .tuple(let fields) = scalar { fields[index] } else { types[index].defaultScalar }
-            })
+            Column(
+                type: types[index],
+                scalars: scalars.map { scalar in
+                    if case .tuple(let fields) = scalar { fields[index] } else { types[index].defaultScalar }
+                })
         }
     }
 }

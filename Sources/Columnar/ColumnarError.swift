@@ -32,5 +32,6 @@ public struct ColumnarError: Error, Sendable, CustomStringConvertible {
         self.cause = cause
     }
 
+    /// The message alone.
     public var description: String { message }
 }

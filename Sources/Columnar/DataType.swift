@@ -29,7 +29,9 @@ public indirect enum DataType: Hashable, Sendable {
 
 /// One name of an `Enum8` or `Enum16`.
 public struct EnumCase: Hashable, Sendable {
+    /// The value's name in SQL.
     public var name: String
+    /// The number that is stored.
     public var value: Int16
 
     /// Creates a case.

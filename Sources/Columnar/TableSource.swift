@@ -3,7 +3,9 @@ public let granuleRows = 8192
 
 /// A column's name and type, and what a row without a value gets.
 public struct ColumnDefinition: Sendable, Hashable {
+    /// The column's name.
     public var name: String
+    /// The column's type.
     public var type: DataType
     /// The expression's text after DEFAULT; nil means the type's own default (NULL, 0, empty).
     public var defaultExpression: String?
@@ -22,7 +24,9 @@ public struct ColumnDefinition: Sendable, Hashable {
 /// Smallest and largest value of a column in a granule, NULLs left out. Strings may be cut to a prefix: `minimum`
 /// is then ≤ and `maximum` ≥ every value.
 public struct ValueRange: Sendable, Hashable {
+    /// The smallest value that is not NULL.
     public var minimum: Scalar
+    /// The largest value that is not NULL.
     public var maximum: Scalar
     /// How many rows are NULL.
     public var nullCount: Int

@@ -1,9 +1,9 @@
 import Synchronization
 
 #if canImport(Glibc)
-import Glibc
+    import Glibc
 #elseif canImport(Musl)
-import Musl
+    import Musl
 #endif
 
 /// Where time comes from; injected so that tests can say what time it is.
@@ -19,12 +19,14 @@ public struct SystemClock: Clock {
     /// Creates the clock.
     public init() {}
 
+    /// Milliseconds since 1970.
     public func nowMs() -> Int64 {
         var now = timespec()
         clock_gettime(CLOCK_REALTIME, &now)
         return Int64(now.tv_sec) * 1000 + Int64(now.tv_nsec) / 1_000_000
     }
 
+    /// Nanoseconds of a clock that never goes back.
     public func steadyNs() -> UInt64 {
         var now = timespec()
         clock_gettime(CLOCK_MONOTONIC, &now)
@@ -41,8 +43,10 @@ public final class ManualClock: Clock {
         now = Mutex(nowMs)
     }
 
+    /// Milliseconds since 1970.
     public func nowMs() -> Int64 { now.withLock { $0 } }
 
+    /// Nanoseconds of a clock that never goes back.
     public func steadyNs() -> UInt64 { UInt64(now.withLock { $0 }) * 1_000_000 }
 
     /// Moves the clock on by `milliseconds`.

@@ -28,5 +28,6 @@ public struct DiskError: Error, Sendable, CustomStringConvertible {
         self.message = message
     }
 
+    /// The message alone.
     public var description: String { message }
 }

@@ -92,14 +92,17 @@ extension File {
         var failure: DiskError?
         let bytes = [UInt8](unsafeUninitializedCapacity: count) { buffer, filled in
             do throws(DiskError) {
-                filled = try read(at: offset, into: UnsafeMutableRawBufferPointer(rebasing: UnsafeMutableRawBufferPointer(buffer)[..<count]))
+                filled = try read(
+                    at: offset,
+                    into: UnsafeMutableRawBufferPointer(rebasing: UnsafeMutableRawBufferPointer(buffer)[..<count]))
             } catch {
                 failure = error
             }
         }
         if let failure { throw failure }
         guard bytes.count == count else {
-            throw DiskError(.truncated, "\(path): wanted \(count) bytes at offset \(offset), the file has \(bytes.count) there")
+            throw DiskError(
+                .truncated, "\(path): wanted \(count) bytes at offset \(offset), the file has \(bytes.count) there")
         }
         return bytes
     }

@@ -1,9 +1,9 @@
 import CKernels
 
 #if canImport(Glibc)
-import Glibc
+    import Glibc
 #elseif canImport(Musl)
-import Musl
+    import Musl
 #endif
 
 /// An operating-system thread for work that blocks: disk writers, merges, query workers. Such work never runs on
@@ -27,13 +27,15 @@ public final class Thread: @unchecked Sendable {
         pthread_attr_init(&attributes)
         // A parser may nest; the default of a static executable is the soft limit of the shell.
         pthread_attr_setstacksize(&attributes, 4 << 20)
-        let status = pthread_create(&handle, &attributes, { argument in
-            guard let argument else { return nil }
-            let body = Unmanaged<Body>.fromOpaque(argument).takeRetainedValue()
-            logstore_name_thread(body.name)
-            body.run()
-            return nil
-        }, box.toOpaque())
+        let status = pthread_create(
+            &handle, &attributes,
+            { argument in
+                guard let argument else { return nil }
+                let body = Unmanaged<Body>.fromOpaque(argument).takeRetainedValue()
+                logstore_name_thread(body.name)
+                body.run()
+                return nil
+            }, box.toOpaque())
         pthread_attr_destroy(&attributes)
         precondition(status == 0, "BUG: cannot start thread \(name): error \(status)")
     }
@@ -69,7 +71,9 @@ public final class Monitor<State>: @unchecked Sendable {
     }
 
     /// Runs `body` alone on the state and then wakes every waiting thread.
-    public func update<Result, Failure: Error>(_ body: (inout State) throws(Failure) -> Result) throws(Failure) -> Result {
+    public func update<Result, Failure: Error>(_ body: (inout State) throws(Failure) -> Result) throws(Failure)
+        -> Result
+    {
         pthread_mutex_lock(mutex)
         defer {
             pthread_cond_broadcast(condition)
@@ -79,7 +83,9 @@ public final class Monitor<State>: @unchecked Sendable {
     }
 
     /// Runs `body` alone on the state without waking anyone.
-    public func withLock<Result, Failure: Error>(_ body: (inout State) throws(Failure) -> Result) throws(Failure) -> Result {
+    public func withLock<Result, Failure: Error>(_ body: (inout State) throws(Failure) -> Result) throws(Failure)
+        -> Result
+    {
         pthread_mutex_lock(mutex)
         defer { pthread_mutex_unlock(mutex) }
         return try body(&state)

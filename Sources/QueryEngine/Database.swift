@@ -29,24 +29,32 @@ public protocol Database: Sendable {
 
 /// A table's definition and size.
 public struct TableInfo: Sendable {
+    /// The table's name.
     public var name: String
+    /// The columns, in the table's order.
     public var columns: [ColumnDefinition]
+    /// Names of the sorting key's columns; empty when there is none.
     public var sortingKey: [String]
     /// PARTITION BY as SQL; empty when none.
     public var partitionBy: String
     /// TTL as SQL; empty when none.
     public var ttl: String
+    /// The table's settings, as written.
     public var settings: [(name: String, value: String)]
+    /// The table's comment; empty when there is none.
     public var comment: String
+    /// Rows, those in memory included.
     public var rowCount: UInt64
     /// Compressed bytes on disk.
     public var sizeBytes: UInt64
+    /// Parts on disk.
     public var partCount: Int
 
     /// Creates a description.
     public init(
         name: String, columns: [ColumnDefinition], sortingKey: [String], partitionBy: String, ttl: String,
-        settings: [(name: String, value: String)] = [], comment: String = "", rowCount: UInt64, sizeBytes: UInt64, partCount: Int
+        settings: [(name: String, value: String)] = [], comment: String = "", rowCount: UInt64, sizeBytes: UInt64,
+        partCount: Int
     ) {
         self.name = name
         self.columns = columns

@@ -14,7 +14,10 @@ struct ColumnOperationsTests {
         (.array(.nullable(.string)), [.array([.string([65]), .null]), .array([]), .array([.string([])])]),
         (.map(.string, .string), [.map([.string([65]), .string([66])]), .map([]), .map([.string([]), .string([])])]),
         (.bool, [.int(1), .int(0), .int(1)]),
-        (.tuple([.int32, .string]), [.tuple([.int(1), .string([65])]), .tuple([.int(2), .string([])]), .tuple([.int(3), .string([])])]),
+        (
+            .tuple([.int32, .string]),
+            [.tuple([.int(1), .string([65])]), .tuple([.int(2), .string([])]), .tuple([.int(3), .string([])])]
+        ),
     ]
 
     @Test("values come back as they were put in", arguments: samples.indices)
@@ -32,7 +35,8 @@ struct ColumnOperationsTests {
         #expect(list(column.gather([2, 0, 0])) == [values[2], values[0], values[0]])
         #expect(list(column.slice(1..<3)) == Array(values[1...]))
         #expect(list(column.filter(mask: [1, 0, 1], kept: 2)) == [values[0], values[2]])
-        let joined = Column.concatenate([column, column.slice(1..<2), Column.defaults(type: type, count: 1)], type: type)
+        let joined = Column.concatenate(
+            [column, column.slice(1..<2), Column.defaults(type: type, count: 1)], type: type)
         #expect(list(joined) == values + [values[1], type.defaultScalar])
         let constant = Column.constant(values[1], type: type, count: 4)
         #expect(list(constant.flattened()) == [Scalar](repeating: values[1], count: 4))

@@ -18,16 +18,20 @@ public protocol ScalarFunction: Sendable {
     func resultType(_ arguments: [FunctionArgument]) throws(QueryError) -> DataType
     /// Computes `rowCount` rows. `type` is what `resultType` said. Arguments may be flat or `.constant`;
     /// dictionaries are flattened before unless the function's `acceptsDictionary` says otherwise.
-    func evaluate(_ arguments: [Column], type: DataType, rowCount: Int, context: EvaluationContext) throws(QueryError) -> Column
+    func evaluate(_ arguments: [Column], type: DataType, rowCount: Int, context: EvaluationContext) throws(QueryError)
+        -> Column
 }
 
 extension ScalarFunction {
+    /// By default a NULL argument makes a NULL result.
     public var handlesNulls: Bool { false }
+    /// By default the same arguments give the same result.
     public var isDeterministic: Bool { true }
 }
 
 /// What is known of an argument before any row is read.
 public struct FunctionArgument: Sendable {
+    /// The argument's type.
     public var type: DataType
     /// The value, when the argument is constant (for formats, precisions, zones, patterns).
     public var constant: Scalar?
@@ -49,7 +53,9 @@ public struct EvaluationContext: Sendable {
     public var checkpoint: @Sendable () throws(QueryError) -> Void
 
     /// Creates a context.
-    public init(nowNs: Int64, database: String = "default", checkpoint: @escaping @Sendable () throws(QueryError) -> Void = {}) {
+    public init(
+        nowNs: Int64, database: String = "default", checkpoint: @escaping @Sendable () throws(QueryError) -> Void = {}
+    ) {
         self.nowNs = nowNs
         self.database = database
         self.checkpoint = checkpoint

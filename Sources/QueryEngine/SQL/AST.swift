@@ -22,9 +22,11 @@ public indirect enum Statement: Sendable {
 
 /// A statement with what follows it: `FORMAT x`, `SETTINGS …`.
 public struct ParsedQuery: Sendable {
+    /// What is to be done.
     public var statement: Statement
     /// The name after FORMAT, as written; for INSERT the format of the data.
     public var format: String?
+    /// The SETTINGS clause.
     public var settings: [Setting]
     /// For INSERT: byte offset in the text where inline data begins; nil for others.
     public var dataOffset: Int?
@@ -40,19 +42,26 @@ public struct ParsedQuery: Sendable {
 
 /// `name = value` of SETTINGS or SET; the value as text.
 public struct Setting: Sendable, Hashable {
+    /// The name.
     public var name: String
+    /// The value as text.
     public var value: String
+    /// Byte offset in the SQL text.
     public var position: Int
 }
 
 /// `database.table`. Topic names have dots, so `app.logs` may be a table of its own: whoever resolves it tries the
 /// whole dotted name as a table first, then database and table.
 public struct TableName: Sendable, Hashable {
+    /// The part before the dot, if written.
     public var database: String?
+    /// The table's own name.
     public var table: String
+    /// Byte offset in the SQL text.
     public var position: Int
 }
 
+/// What EXPLAIN shows.
 public enum ExplainKind: Sendable, Hashable {
     /// EXPLAIN, EXPLAIN PLAN [indexes = 1]: operators, granules read and skipped, and why.
     case plan
@@ -66,19 +75,31 @@ public enum ExplainKind: Sendable, Hashable {
 public struct SelectQuery: Sendable {
     /// WITH expr AS name: named expressions.
     public var with: [Expression] = []
+    /// SELECT DISTINCT.
     public var isDistinct = false
+    /// What is selected.
     public var projections: [Expression] = []
+    /// The FROM clause; nil selects one row of nothing.
     public var from: FromClause?
+    /// The PREWHERE condition.
     public var prewhere: Expression?
+    /// The WHERE condition.
     public var whereClause: Expression?
+    /// The GROUP BY expressions.
     public var groupBy: [Expression] = []
+    /// GROUP BY … WITH TOTALS.
     public var withTotals = false
+    /// The HAVING condition.
     public var having: Expression?
+    /// The ORDER BY items.
     public var orderBy: [OrderByItem] = []
     /// LIMIT n [OFFSET m] BY columns.
     public var limitBy: LimitBy?
+    /// How many rows at most.
     public var limit: Expression?
+    /// How many rows are left out first.
     public var offset: Expression?
+    /// The SETTINGS clause.
     public var settings: [Setting] = []
     /// Further SELECTs joined by UNION ALL.
     public var unionAll: [SelectQuery] = []
@@ -87,12 +108,17 @@ public struct SelectQuery: Sendable {
     public init() {}
 }
 
+/// LIMIT n BY columns.
 public struct LimitBy: Sendable {
+    /// How many rows at most.
     public var limit: Expression
+    /// How many rows are left out first.
     public var offset: Expression?
+    /// The columns.
     public var columns: [Expression]
 }
 
+/// Where rows come from.
 public indirect enum FromClause: Sendable {
     case table(TableName, alias: String?)
     case subquery(SelectQuery, alias: String?)
@@ -100,8 +126,11 @@ public indirect enum FromClause: Sendable {
     case function(name: String, arguments: [Expression], alias: String?, position: Int)
 }
 
+/// One item of ORDER BY.
 public struct OrderByItem: Sendable {
+    /// What is sorted by.
     public var expression: Expression
+    /// DESC.
     public var descending = false
     /// NULLS FIRST; ClickHouse puts NULLs (and NaN) last by default, in both directions.
     public var nullsFirst = false
@@ -109,13 +138,16 @@ public struct OrderByItem: Sendable {
 
 /// An expression with the place it came from.
 public struct Expression: Sendable {
+    /// What the expression is.
     public var kind: Kind
     /// `AS name`.
     public var alias: String?
     /// Byte offsets in the SQL text: [start, end). The text names a column without alias.
     public var start: Int
+    /// Byte offset just past the expression.
     public var end: Int
 
+    /// The forms of an expression.
     public indirect enum Kind: Sendable {
         case literal(Literal)
         /// `a`, `t.a`, `details.meta_a`: the parts between the dots, unquoted.
@@ -137,6 +169,7 @@ public struct Expression: Sendable {
         case parameter(name: String, type: String)
     }
 
+    /// A constant as written.
     public enum Literal: Sendable, Hashable {
         case null
         case bool(Bool)
@@ -158,11 +191,14 @@ public struct Expression: Sendable {
 
 /// INSERT INTO table (columns) VALUES … | FORMAT … | SELECT ….
 public struct InsertStatement: Sendable {
+    /// The table's own name.
     public var table: TableName
     /// The columns named, in order; nil for all.
     public var columns: [String]?
+    /// Where the rows come from.
     public var source: Source
 
+    /// Where inserted rows come from.
     public enum Source: Sendable {
         /// VALUES (…), (…): the data is the text from `ParsedQuery.dataOffset` on.
         case values
@@ -174,8 +210,11 @@ public struct InsertStatement: Sendable {
 
 /// CREATE TABLE in ClickHouse's syntax.
 public struct CreateTableStatement: Sendable {
+    /// The name.
     public var name: TableName
+    /// IF NOT EXISTS.
     public var ifNotExists = false
+    /// The columns.
     public var columns: [ColumnDefinition] = []
     /// ENGINE as written, empty when absent.
     public var engine = ""
@@ -185,7 +224,9 @@ public struct CreateTableStatement: Sendable {
     public var partitionBy: Expression?
     /// TTL, nil when absent.
     public var ttl: Expression?
+    /// The SETTINGS clause.
     public var settings: [Setting] = []
+    /// The COMMENT clause.
     public var comment = ""
     /// What was read and has no meaning here (CODEC, INDEX, …), said to the user.
     public var ignored: [String] = []
