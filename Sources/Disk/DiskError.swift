@@ -13,6 +13,8 @@ public struct DiskError: Error, Sendable, CustomStringConvertible {
         case truncated
         /// Bytes that cannot be what was written: a checksum, a magic number, a length that lies.
         case corrupt
+        /// Written by a newer version of the program, or something else than a data folder.
+        case incompatible
         /// Any other failure of the operating system.
         case io
     }
