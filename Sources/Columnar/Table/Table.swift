@@ -1,0 +1,128 @@
+import Disk
+import Synchronization
+
+/// A table: rows in parts on disk and in memory, changed by one manifest record at a time.
+///
+/// All calls are safe from any thread. `append`, `flush`, `compact` and the calls that change the definition may
+/// block on the disk; `snapshot` and the plain properties do not.
+///
+/// Locks, taken in this order: `flushing` (one flush at a time) → `appending` (memory parts change) → `commits`
+/// (the manifest) → `state`.
+public final class Table: Sendable {
+    let folder: String
+    let fileSystem: any FileSystem
+    let clock: any Clock
+    let settings: ColumnarSettings
+    let budget: MemoryBudget
+    let state: Mutex<TableState>
+    let appending = Mutex(())
+    let flushing = Mutex(())
+    private let listeners = Mutex<[@Sendable ([SourcePartition: Int64]) -> Void]>([])
+
+    init(
+        folder: String, stored: StoredDefinition, fileSystem: any FileSystem, clock: any Clock,
+        settings: ColumnarSettings, budget: MemoryBudget
+    ) {
+        self.folder = folder
+        self.fileSystem = fileSystem
+        self.clock = clock
+        self.settings = settings
+        self.budget = budget
+        state = Mutex(TableState(stored))
+    }
+
+    deinit {
+        budget.add(-state.withLock { $0.memoryBytes })
+    }
+
+    /// The table's name.
+    public var name: String { definition.name }
+
+    /// What the table is now.
+    public var definition: TableDefinition { state.withLock { $0.stored.definition } }
+
+    /// A fixed view of the rows: parts and memory part at this moment. O(parts).
+    public func snapshot() -> any TableSnapshot {
+        state.withLock { $0.rows.snapshot($0.stored) }
+    }
+
+    /// A fixed view of the records that could not become rows; columns are `TableDefinition.deadLetterColumns`.
+    public func deadLetters() -> any TableSnapshot {
+        state.withLock { $0.deadLetters.snapshot(.deadLetters) }
+    }
+
+    /// Adds rows to the memory part, visible to every snapshot taken after the call.
+    ///
+    /// `block` may lack columns (they get defaults) and comes in any order. `offsets` says, for each source, the next
+    /// offset after what this and earlier calls brought; they become durable together with the rows, at the next
+    /// flush. `deadLetters` has the columns of `TableDefinition.deadLetterColumns`.
+    /// Throws `.unknownColumn`, `.invalidValue`, `.unknownTable` (dropped), and `.disk` when memory is full because
+    /// flushing fails; nothing was added then.
+    public func append(
+        _ block: Block, deadLetters: Block? = nil, offsets: [SourcePartition: Int64] = [:]
+    ) throws(ColumnarError) {
+        try waitForMemory()
+        let added = try appending.withLock { _ throws(ColumnarError) -> Int in
+            var (shelf, letters, stored, layout, isDropped) = state.withLock {
+                ($0.rows.memory, $0.deadLetters.memory, $0.stored, $0.layout, $0.isDropped)
+            }
+            if isDropped { throw ColumnarError(.unknownTable, "table \(stored.definition.name) was dropped") }
+            let before = shelf.bytes + letters.bytes
+            if block.rowCount > 0 {
+                shelf.append(try stored.aligned(block), rowCount: block.rowCount, layout: layout)
+            }
+            if let deadLetters, deadLetters.rowCount > 0 {
+                let columns = try StoredDefinition.deadLetters.aligned(deadLetters)
+                letters.append(columns, rowCount: deadLetters.rowCount, layout: .deadLetters)
+            }
+            let nowMs = clock.nowMs()
+            state.withLock { [shelf, letters] state in
+                state.rows.memory = shelf
+                state.deadLetters.memory = letters
+                state.pendingOffsets.merge(offsets) { max($0, $1) }
+                if state.hasPending && state.oldestPendingMs == nil { state.oldestPendingMs = nowMs }
+            }
+            return shelf.bytes + letters.bytes - before
+        }
+        budget.add(added)
+        if state.withLock({ $0.memoryRows }) >= settings.flushRows { budget.ring() }
+    }
+
+    /// The next offset after what is durably in parts, by source: where reading the log goes on after a restart.
+    public func storedOffsets() -> [SourcePartition: Int64] { state.withLock { $0.storedOffsets } }
+
+    /// Calls `call` after each commit that moved offsets, with all of them. It comes on the thread that committed
+    /// and must be quick.
+    public func onStored(_ call: @escaping @Sendable ([SourcePartition: Int64]) -> Void) {
+        listeners.withLock { $0.append(call) }
+    }
+
+    func notifyStored() {
+        let offsets = storedOffsets()
+        for call in listeners.withLock({ $0 }) { call(offsets) }
+    }
+
+    /// Holds the caller back while memory parts hold twice what they may.
+    private func waitForMemory() throws(ColumnarError) {
+        guard budget.usedBytes > 2 * budget.limitBytes else { return }
+        if !budget.hasFlusher {
+            try flush()
+            return
+        }
+        budget.ring()
+        if budget.waitForMemory(timeoutMs: settings.appendTimeoutMs) { return }
+        if let failure = state.withLock({ $0.flushError }) { throw failure }
+        throw ColumnarError(
+            .disk, "memory for rows is full (\(budget.usedBytes >> 20) MiB) and flushing does not keep up")
+    }
+}
+
+extension StoredDefinition {
+    /// The definition behind every table's dead letters.
+    static let deadLetters = StoredDefinition(
+        TableDefinition(name: "dead_letters", columns: TableDefinition.deadLetterColumns, timeColumn: "timestamp"))
+}
+
+extension MemoryLayoutOfColumns {
+    static let deadLetters = MemoryLayoutOfColumns(.deadLetters)
+}

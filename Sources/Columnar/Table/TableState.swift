@@ -1,0 +1,63 @@
+/// What a table is at one moment; guarded by the table's mutex.
+struct TableState: Sendable {
+    var stored: StoredDefinition
+    /// The layout of runs appended now; replaced with the definition.
+    var layout: MemoryLayoutOfColumns
+    /// The rows.
+    var rows = Shelf()
+    /// The dead letters.
+    var deadLetters = Shelf()
+    /// The next offset after the rows in memory, by source.
+    var pendingOffsets: [SourcePartition: Int64] = [:]
+    /// The next offset after the rows in parts, as the manifest has it.
+    var storedOffsets: [SourcePartition: Int64] = [:]
+    /// When the oldest unflushed row (or offset) came; nil when there is none.
+    var oldestPendingMs: Int64?
+    var isDropped = false
+    var detachedParts = 0
+    var flushError: ColumnarError?
+    /// How many flushes failed in a row, and when the next try may be.
+    var flushFailures = 0
+    var nextFlushMs: Int64 = 0
+    var mergeError: ColumnarError?
+    var nextMergeMs: Int64 = 0
+
+    init(_ stored: StoredDefinition) {
+        self.stored = stored
+        layout = MemoryLayoutOfColumns(stored)
+    }
+
+    var memoryRows: Int { rows.memoryRows + deadLetters.memoryRows }
+    var memoryBytes: Int { rows.memoryBytes + deadLetters.memoryBytes }
+    var hasPending: Bool { memoryRows > 0 || !pendingOffsets.isEmpty }
+}
+
+/// Rows of one shape: those of the table, or its dead letters.
+struct Shelf: Sendable {
+    /// What came since the last flush began.
+    var memory = MemoryPart()
+    /// What the flush under way is writing; still in memory until it is committed.
+    var flushing: MemoryPart?
+    var parts: [Part] = []
+
+    var memoryRows: Int { memory.rowCount + (flushing?.rowCount ?? 0) }
+    var memoryBytes: Int { memory.bytes + (flushing?.bytes ?? 0) }
+
+    /// A view of all rows under `stored`.
+    func snapshot(_ stored: StoredDefinition) -> Snapshot {
+        var sources: [any GranuleSource] = parts.map { PartSource(part: $0, stored: stored) }
+        if let flushing, !flushing.isEmpty {
+            sources.append(MemorySource(memory: flushing, stored: stored, name: "memory-flushing"))
+        }
+        if !memory.isEmpty { sources.append(MemorySource(memory: memory, stored: stored, name: "memory")) }
+        return Snapshot(
+            columns: stored.definition.columns, sortingKey: stored.definition.sortingKey, sources: sources)
+    }
+}
+
+/// A fixed view of a table; parts it names stay on disk until it goes.
+struct Snapshot: TableSnapshot {
+    let columns: [ColumnDefinition]
+    let sortingKey: [String]
+    let sources: [any GranuleSource]
+}
