@@ -13,7 +13,10 @@ public indirect enum Statement: Sendable {
     case showDatabases
     case showCreateTable(TableName)
     case describe(TableName)
+    /// DESCRIBE (SELECT …): the columns of a result.
+    case describeQuery(SelectQuery)
     case exists(TableName)
+    case existsDatabase(String)
     case explain(ExplainKind, SelectQuery)
     case optimize(TableName, final: Bool)
     case use(String)
@@ -103,6 +106,8 @@ public struct SelectQuery: Sendable {
     public var settings: [Setting] = []
     /// Further SELECTs joined by UNION ALL.
     public var unionAll: [SelectQuery] = []
+    /// How deep the tree is; set and bounded by the parser.
+    var depth = 1
 
     /// Creates an empty query, filled by the parser.
     public init() {}
@@ -146,6 +151,8 @@ public struct Expression: Sendable {
     public var start: Int
     /// Byte offset just past the expression.
     public var end: Int
+    /// How deep the tree is; set and bounded by the parser, so that code that walks it may recurse.
+    var depth = 1
 
     /// The forms of an expression.
     public indirect enum Kind: Sendable {
