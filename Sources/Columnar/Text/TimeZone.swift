@@ -26,8 +26,10 @@ public struct TimeZone: Sendable, Hashable {
         self.rules = rules
     }
 
+    /// Zones are the same when their names are.
     public static func == (left: TimeZone, right: TimeZone) -> Bool { left.name == right.name }
 
+    /// Hashes the name.
     public func hash(into hasher: inout Hasher) { hasher.combine(name) }
 
     /// The offset when it is the same at all times; nil for a zone with transitions.

@@ -13,20 +13,41 @@ public protocol ScalarFunction: Sendable {
     var handlesNulls: Bool { get }
     /// Whether equal arguments give equal results within a query (`rand` does not).
     var isDeterministic: Bool { get }
+    /// Whether the result depends on the query's time or database, so that it cannot be folded without them.
+    var needsContext: Bool { get }
+    /// Whether a row's values can make it throw (a cast of text, a division by zero). Then rows that do not count
+    /// (NULL, or the branch not taken) are kept from it.
+    var canFail: Bool { get }
+    /// Whether the result over a LowCardinality argument may be a dictionary too; `materialize` says no.
+    var keepsDictionary: Bool { get }
     /// The result's type for these arguments; unless `handlesNulls`, arguments come without Nullable, and the
-    /// evaluator makes the result Nullable when one was. Throws `.wrongArgumentCount`, `.illegalArgumentType`.
+    /// evaluator makes the result Nullable when one was. LowCardinality is always taken off.
+    /// Throws `.wrongArgumentCount`, `.illegalArgumentType`.
     func resultType(_ arguments: [FunctionArgument]) throws(QueryError) -> DataType
-    /// Computes `rowCount` rows. `type` is what `resultType` said. Arguments may be flat or `.constant`;
-    /// dictionaries are flattened before unless the function's `acceptsDictionary` says otherwise.
-    func evaluate(_ arguments: [Column], type: DataType, rowCount: Int, context: EvaluationContext) throws(QueryError)
-        -> Column
+    /// The function made ready for these arguments: patterns compiled, sets built. Called once a query.
+    func prepared(_ arguments: [FunctionArgument], type: DataType) throws(QueryError) -> any ScalarFunction
+    /// Computes `rowCount` rows. `type` is what `resultType` said. Arguments are flat or `.constant`, their type
+    /// without LowCardinality. When all are constant, `rowCount` is 1.
+    func evaluate(
+        _ arguments: [Column], type: DataType, rowCount: Int, context: EvaluationContext
+    ) throws(QueryError) -> Column
 }
 
 extension ScalarFunction {
-    /// By default a NULL argument makes a NULL result.
+    /// NULL in, NULL out.
     public var handlesNulls: Bool { false }
-    /// By default the same arguments give the same result.
+    /// The same arguments give the same result.
     public var isDeterministic: Bool { true }
+    /// The arguments alone decide.
+    public var needsContext: Bool { false }
+    /// Every value has a result.
+    public var canFail: Bool { false }
+    /// Over a dictionary it is evaluated once a distinct value.
+    public var keepsDictionary: Bool { true }
+    /// Nothing to prepare.
+    public func prepared(_ arguments: [FunctionArgument], type: DataType) throws(QueryError) -> any ScalarFunction {
+        self
+    }
 }
 
 /// What is known of an argument before any row is read.
