@@ -52,9 +52,10 @@ struct CompressionTests {
     func bombs(codec: Codec) throws {
         let compressed = try Compression.compress([UInt8](repeating: 0, count: 50_000_000), codec: codec)
         #expect(compressed.count < 4_000_000)
-        #expect(code { () throws(CompressionError) in
-            _ = try Compression.decompress(compressed, codec: codec, maxBytes: 1_000_000)
-        } == .tooLarge)
+        #expect(
+            code { () throws(CompressionError) in
+                _ = try Compression.decompress(compressed, codec: codec, maxBytes: 1_000_000)
+            } == .tooLarge)
     }
 
     @Test("a zstd frame that does not name its length is bounded, too")
@@ -64,9 +65,10 @@ struct CompressionTests {
         try stream.append([UInt8](repeating: 0, count: 5_000_000), to: &compressed)
         try stream.finish(into: &compressed)
         #expect(try Compression.decompress(compressed, codec: .zstd, maxBytes: 5_000_000).count == 5_000_000)
-        #expect(code { () throws(CompressionError) in
-            _ = try Compression.decompress(compressed, codec: .zstd, maxBytes: 4_999_999)
-        } == .tooLarge)
+        #expect(
+            code { () throws(CompressionError) in
+                _ = try Compression.decompress(compressed, codec: .zstd, maxBytes: 4_999_999)
+            } == .tooLarge)
     }
 
     @Test("cut short anywhere, it is an error", arguments: [Codec.gzip, .snappy, .lz4, .zstd])
@@ -102,26 +104,30 @@ struct CompressionTests {
             framed += withUnsafeBytes(of: UInt32(block.count).bigEndian) { Array($0) } + block
         }
         #expect(try Compression.decompress(framed, codec: .snappy, maxBytes: 1070) == first + second)
-        #expect(code { () throws(CompressionError) in
-            _ = try Compression.decompress(framed, codec: .snappy, maxBytes: 1069)
-        } == .tooLarge)
+        #expect(
+            code { () throws(CompressionError) in
+                _ = try Compression.decompress(framed, codec: .snappy, maxBytes: 1069)
+            } == .tooLarge)
         for count in [17, 19, 21, framed.count - 1] {
             let cut = Array(framed[..<count])
-            #expect(code { () throws(CompressionError) in
-                _ = try Compression.decompress(cut, codec: .snappy, maxBytes: 1070)
-            } == .truncated)
+            #expect(
+                code { () throws(CompressionError) in
+                    _ = try Compression.decompress(cut, codec: .snappy, maxBytes: 1070)
+                } == .truncated)
         }
         framed.replaceSubrange(16..<20, with: [0xFF, 0xFF, 0xFF, 0xFF])
-        #expect(code { () throws(CompressionError) in
-            _ = try Compression.decompress(framed, codec: .snappy, maxBytes: 1070)
-        } == .corrupt)
+        #expect(
+            code { () throws(CompressionError) in
+                _ = try Compression.decompress(framed, codec: .snappy, maxBytes: 1070)
+            } == .corrupt)
     }
 
     @Test("a snappy length that lies is refused before it is allocated")
     func lyingSnappy() {
-        #expect(code { () throws(CompressionError) in
-            _ = try Compression.decompress([0xFF, 0xFF, 0xFF, 0xFF, 0x07, 0], codec: .snappy, maxBytes: 1 << 40)
-        } == .corrupt)
+        #expect(
+            code { () throws(CompressionError) in
+                _ = try Compression.decompress([0xFF, 0xFF, 0xFF, 0xFF, 0x07, 0], codec: .snappy, maxBytes: 1 << 40)
+            } == .corrupt)
     }
 
     @Test("blocks of known length", arguments: [1, 64, 65_536])

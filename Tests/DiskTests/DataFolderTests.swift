@@ -46,7 +46,8 @@ struct DataFolderTests {
         #expect(error.message.contains("newer"))
     }
 
-    @Test("a damaged version file is refused", arguments: ["", "logstore", "logstore x\n", "logstore 0\n", "other 1\n"])
+    @Test(
+        "a damaged version file is refused", arguments: ["", "logstore", "logstore x\n", "logstore 0\n", "other 1\n"])
     func damaged(content: String) throws {
         let disk = SimulatedDisk()
         disk.plant("/data/VERSION", Array(content.utf8))

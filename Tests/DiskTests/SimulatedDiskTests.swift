@@ -110,7 +110,8 @@ struct SimulatedDiskTests {
             for seed in 0..<20 as Range<UInt64> {
                 let (disk, _) = try diskWithFile([1, 1, 1])
                 disk.cutPower(atOperation: operation)
-                let isAcknowledged = failing { () throws(DiskError) in try disk.replaceFile("/f", with: [2, 2]) } == nil
+                let isAcknowledged =
+                    failing { () throws(DiskError) in try disk.replaceFile("/f", with: [2, 2]) } == nil
                 disk.crash(.random, seed: seed)
                 let content = disk.contents("/f")
                 #expect(content == [2, 2] || !isAcknowledged && content == [1, 1, 1])

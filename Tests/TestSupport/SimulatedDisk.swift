@@ -257,7 +257,8 @@ private final class SimulatedFile: File, @unchecked Sendable {
             } catch {
                 if !isClosed, generation == state.generation {
                     let part = Int(state.random.next() % UInt64(bytes.count + 1))
-                    try? state.write(UnsafeRawBufferPointer(rebasing: bytes[..<part]), to: content, at: Int(offset), path)
+                    try? state.write(
+                        UnsafeRawBufferPointer(rebasing: bytes[..<part]), to: content, at: Int(offset), path)
                 }
                 throw error
             }

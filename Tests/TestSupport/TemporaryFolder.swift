@@ -1,9 +1,9 @@
 import Disk
 
 #if canImport(Glibc)
-import Glibc
+    import Glibc
 #elseif canImport(Musl)
-import Musl
+    import Musl
 #endif
 
 /// A new folder on the real disk, removed with the object.

@@ -1,12 +1,12 @@
 #!/bin/bash
 # demo.sh BINARY: a server on an empty data folder, a real nginx under real requests, its log streamed in, one event
 # posted by hand, three questions answered. Stays up until Ctrl-C, then ends what it started.
-# DEMO_ONCE=1 ends after the answers instead.
+# DEMO_ONCE=1 ends after the answers instead; DEMO_FOLDER says where everything is kept (.demo).
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 cd "$here/../.."
 binary=$(realpath "$1")
-folder=$PWD/.demo
+folder=${DEMO_FOLDER:-$PWD/.demo}
 children=()
 
 finish() {
@@ -15,8 +15,8 @@ finish() {
     echo "demo: ending"
     for child in "${children[@]}"; do kill -- "-$child" 2> /dev/null || true; done
     wait 2> /dev/null || true
-    # Nothing is lost: the next `logstore serve --data .demo/data` finds it all.
-    echo "demo: ended; the data stays in .demo/data until the next demo"
+    # Nothing is lost: the next `logstore serve` on the folder finds it all.
+    echo "demo: ended; the data stays in $folder/data until the next demo"
 }
 trap finish EXIT
 trap 'exit 130' INT
