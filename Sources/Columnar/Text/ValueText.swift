@@ -53,7 +53,7 @@ public enum ValueText {
 
     /// Appends the shortest decimal number that reads back as `value`: `1`, `1.5`, `1e21`, `1e-7`, `nan`, `inf`, `-0`.
     public static func append(double value: Double, to bytes: inout [UInt8]) {
-        if let whole = Int64(exactly: value), abs(whole) < 1_000_000_000_000_000 {
+        if let whole = Int64(exactly: value), whole.magnitude < 1_000_000_000_000_000 {
             if whole == 0, value.sign == .minus { bytes.append(0x2D) }
             append(integer: whole, to: &bytes)
             return
@@ -64,7 +64,7 @@ public enum ValueText {
 
     /// The same for a Float32: fewer digits suffice to tell it from its neighbours.
     public static func append(float value: Float, to bytes: inout [UInt8]) {
-        if let whole = Int64(exactly: value), abs(whole) < 10_000_000 {
+        if let whole = Int64(exactly: value), whole.magnitude < 10_000_000 {
             if whole == 0, value.sign == .minus { bytes.append(0x2D) }
             append(integer: whole, to: &bytes)
             return

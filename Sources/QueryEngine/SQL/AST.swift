@@ -147,7 +147,7 @@ public struct Expression: Sendable {
     public var kind: Kind
     /// `AS name`.
     public var alias: String?
-    /// Byte offsets in the SQL text: [start, end). The text names a column without alias.
+    /// Byte offsets in the SQL text: [start, end). `columnName` names a column without alias.
     public var start: Int
     /// Byte offset just past the expression.
     public var end: Int

@@ -98,7 +98,7 @@ extension StatementParser {
             position += 1
             query.isDistinct = true
             if isKeyword("ON") { throw unsupported("DISTINCT ON (use LIMIT 1 BY)", at: peek()) }
-        } else if isKeyword("ALL"), !isSymbol(.comma, ahead: 1), !isKeyword("FROM", ahead: 1) {
+        } else if isKeyword("ALL"), !isSymbol(.comma, ahead: 1), !isKeyword("FROM", ahead: 1), !isKeyword("AS", ahead: 1) {
             position += 1
         }
         if isKeyword("TOP"), peek(1).kind == .number { throw unsupported("TOP (use LIMIT)", at: peek()) }

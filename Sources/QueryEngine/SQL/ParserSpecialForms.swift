@@ -245,7 +245,8 @@ extension StatementParser {
 
     /// DATE_ADD(DAY, 1, d) and DATE_ADD(d, INTERVAL 1 DAY).
     private mutating func dateArithmetic(_ name: String, start: Int) throws(QueryError) -> Expression? {
-        if let unit = Self.unit(peek(2), in: self), isSymbol(.comma, ahead: 3) {
+        // `d` alone is more often a column than a day.
+        if let unit = Self.unit(peek(2), in: self), peek(2).end - peek(2).start > 1, isSymbol(.comma, ahead: 3) {
             let unitStart = peek(2).start
             position += 4
             let count = try expression()
