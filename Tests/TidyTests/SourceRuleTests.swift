@@ -77,7 +77,7 @@ struct SourceRuleTests {
 
     @Test("no path of somebody's own machine is in the tree")
     func noForeignPaths() throws {
-        let foreign = ["/wo" + "rk/", "/Use" + "rs/", "/ho" + "me/", "/tmp/te" + "am", "/tmp/li" + "ght"]
+        let foreign = ["/wo" + "rk/", "/Use" + "rs/", "/tmp/te" + "am", "/tmp/li" + "ght"]
         var wrong: [String] = []
         let kinds = code + [".md", ".yaml", ".yml", ".json", ".sql", ".txt", "Makefile", "run", ".service"]
         for path in tree.files(suffixes: kinds) {
