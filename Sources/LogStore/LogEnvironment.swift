@@ -1,0 +1,74 @@
+import Disk
+import Synchronization
+
+/// What the log is told when it is opened.
+public struct LogSettings: Sendable {
+    /// How many partitions `ensureTopic` gives a new topic.
+    public var defaultPartitions = 1
+    /// The settings of a topic created without any.
+    public var defaultConfig = TopicConfig()
+    /// How many bytes of segment stand between two index entries.
+    public var indexIntervalBytes = 4096
+    /// How many bytes of appends may wait for the disk; more are refused with `.overloaded`.
+    public var maxWaitingBytes = 64 << 20
+    /// The most partitions one topic may have.
+    public var maxPartitions = 1024
+    /// Makes the ids of new topics.
+    public var makeTopicID: @Sendable () -> UInt128 = { UInt128.random(in: 1...UInt128.max) }
+
+    /// The defaults.
+    public init() {}
+}
+
+/// What every part of the log uses.
+struct LogEnvironment: Sendable {
+    let fileSystem: any FileSystem
+    let clock: any Clock
+    let settings: LogSettings
+    let committer: GroupCommit
+}
+
+/// A topic's settings, shared by its partitions.
+final class ConfigurationBox: Sendable {
+    private let storage: Mutex<TopicConfig>
+
+    init(_ config: TopicConfig) { storage = Mutex(config) }
+
+    var value: TopicConfig {
+        get { storage.withLock { $0 } }
+        set { storage.withLock { $0 = newValue } }
+    }
+}
+
+/// What opening the log found that an operator should know.
+public struct LogProblem: Sendable, Hashable, CustomStringConvertible {
+    /// The file or folder.
+    public let path: String
+    /// What is wrong with it, and what was done about it.
+    public let message: String
+
+    /// Creates a problem.
+    public init(path: String, message: String) {
+        self.path = path
+        self.message = message
+    }
+
+    public var description: String { "\(path): \(message)" }
+}
+
+/// What recovery did.
+public struct RecoveryReport: Sendable {
+    /// Damage, oldest first: nothing of it was cut or deleted.
+    public var problems: [LogProblem] = []
+    /// How many bytes were cut: writes that a crash left unfinished and that nobody had acknowledged.
+    public var cutBytes: Int64 = 0
+    /// How many segments lost a torn tail.
+    public var cutSegments = 0
+    /// How many bytes of segments were read and verified.
+    public var scannedBytes: Int64 = 0
+    /// How many segments' indexes were computed again.
+    public var rebuiltIndexes = 0
+
+    /// An empty report.
+    public init() {}
+}

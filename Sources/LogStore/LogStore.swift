@@ -1,0 +1,341 @@
+import Disk
+import Synchronization
+
+/// The durable log: topics of partitions of record batches, in one folder.
+///
+/// Any thread may call anything; what is not `async` blocks and belongs on no event loop.
+public final class LogStore: Sendable {
+    private let folder: String
+    private let environment: LogEnvironment
+    private let topicsByName: Mutex<[String: Topic]>
+    /// Held while topics are created or deleted, apart from the table itself so that look-ups never wait for a disk.
+    private let changes = Monitor(false)
+    private let offsets: GroupOffsets
+    private let isClosed = Mutex(false)
+
+    /// What opening the folder found and did.
+    public let recovery: RecoveryReport
+
+    private init(
+        folder: String, environment: LogEnvironment, topics: [String: Topic], offsets: GroupOffsets,
+        recovery: RecoveryReport
+    ) {
+        self.folder = folder
+        self.environment = environment
+        topicsByName = Mutex(topics)
+        self.offsets = offsets
+        self.recovery = recovery
+    }
+
+    deinit { close() }
+
+    /// Opens the log in `folder`, creating it when absent, recovering it when it was not closed in order. The caller
+    /// holds the data folder's lock. Throws `.storage` when the disk fails, and for files of a newer version.
+    public static func open(
+        folder: String, fileSystem: any FileSystem, clock: any Clock, settings: LogSettings = LogSettings()
+    ) throws(LogStoreError) -> LogStore {
+        let environment = LogEnvironment(
+            fileSystem: fileSystem, clock: clock, settings: settings,
+            committer: GroupCommit(clock: clock, maxWaitingBytes: settings.maxWaitingBytes))
+        var report = RecoveryReport()
+        try translating { () throws(DiskError) in
+            try fileSystem.createDurableDirectory(topicsFolder(folder))
+            try removeDeleted(folder, fileSystem)
+        }
+        let names = try translating { () throws(DiskError) in try fileSystem.list(topicsFolder(folder)) }
+        var topics: [String: Topic] = [:]
+        for name in names {
+            if let topic = try openTopic(name, folder, environment, &report) { topics[name] = topic }
+        }
+        let offsets = try GroupOffsets(folder: folder, environment: environment, report: &report)
+        environment.committer.start()
+        return LogStore(folder: folder, environment: environment, topics: topics, offsets: offsets, recovery: report)
+    }
+
+    /// Writes and syncs what waits, then ends the writer's thread; later appends fail with `.closed`. Idempotent.
+    public func close() {
+        let wasClosed = isClosed.withLock { closed in
+            defer { closed = true }
+            return closed
+        }
+        if wasClosed { return }
+        environment.committer.stop()
+        for topic in topics { for partition in topic.partitions { partition.writer.close(partition) } }
+        offsets.close()
+    }
+
+    // MARK: Topics
+
+    /// All topics, by name.
+    public var topics: [Topic] {
+        topicsByName.withLock { $0.values.sorted { $0.name < $1.name } }
+    }
+
+    /// The topic called `name`; nil when there is none.
+    public func topic(_ name: String) -> Topic? { topicsByName.withLock { $0[name] } }
+
+    /// The partition; nil when there is none.
+    public func partition(_ partition: TopicPartition) -> PartitionLog? {
+        guard let topic = topic(partition.topic), topic.partitions.indices.contains(Int(partition.partition)) else {
+            return nil
+        }
+        return topic.partitions[Int(partition.partition)]
+    }
+
+    /// Creates a topic, durably. Throws `.invalidTopicName`, `.invalidPartitions`, `.invalidConfig`, `.topicExists`,
+    /// `.diskFull`, `.storage`. Blocks.
+    @discardableResult
+    public func createTopic(
+        _ name: String, partitions: Int, config: TopicConfig? = nil
+    ) throws(LogStoreError) -> Topic {
+        try Topic.validate(name: name)
+        let config = config ?? environment.settings.defaultConfig
+        try config.validate()
+        guard (1...environment.settings.maxPartitions).contains(partitions) else {
+            throw LogStoreError(
+                .invalidPartitions,
+                "a topic has 1 to \(environment.settings.maxPartitions) partitions, not \(partitions)")
+        }
+        return try changing { () throws(LogStoreError) in
+            guard topic(name) == nil else { throw LogStoreError(.topicExists, "topic \"\(name)\" exists") }
+            return try create(name, partitions, config)
+        }
+    }
+
+    /// The topic called `name`, created with the default settings when there is none. Blocks only to create it.
+    public func ensureTopic(_ name: String) throws(LogStoreError) -> Topic {
+        if let topic = topic(name) { return topic }
+        do throws(LogStoreError) {
+            return try createTopic(name, partitions: environment.settings.defaultPartitions)
+        } catch {
+            // Someone else may have been faster.
+            if error.code == .topicExists, let topic = topic(name) { return topic }
+            throw error
+        }
+    }
+
+    /// Deletes the topic with all its records and its groups' offsets. Throws `.unknownTopicOrPartition`. Blocks.
+    public func deleteTopic(_ name: String) throws(LogStoreError) {
+        try changing { () throws(LogStoreError) in
+            guard let topic = topic(name) else {
+                throw LogStoreError(.unknownTopicOrPartition, "there is no topic \"\(name)\"")
+            }
+            let gone = LogStoreError(.unknownTopicOrPartition, "topic \"\(name)\" was deleted")
+            for partition in topic.partitions { partition.state.withLock { $0.failure = gone } }
+            // Once the writer has come by, nobody writes to the folder any more.
+            try environment.committer.run { nil }
+            let fileSystem = environment.fileSystem
+            let folder = folder
+            try translating { () throws(DiskError) in
+                let target = Self.deletedFolder(folder) + "/" + String(topic.id, radix: 16)
+                try fileSystem.createDurableDirectory(Self.deletedFolder(folder))
+                try fileSystem.rename(topic.folder, to: target)
+                try fileSystem.syncDirectory(Self.topicsFolder(folder))
+                try fileSystem.syncDirectory(Self.deletedFolder(folder))
+            }
+            topicsByName.withLock { $0[name] = nil }
+            for group in groups {
+                let partitions = committedOffsets(group: group).keys.filter { $0.topic == name }
+                if !partitions.isEmpty { try change(.deletePartitions(group: group, Array(partitions))) }
+            }
+            // What cannot be removed now is at the next start.
+            try? Self.removeDeleted(folder, fileSystem)
+        }
+    }
+
+    /// Deletes what retention no longer keeps, in all partitions; for a maintenance thread, every few minutes.
+    /// Returns how many bytes went. A partition whose disk fails is skipped, its error kept for the end. Blocks.
+    @discardableResult
+    public func applyRetention() throws(LogStoreError) -> Int64 {
+        var deletedBytes: Int64 = 0
+        var failure: LogStoreError?
+        for topic in topics {
+            for partition in topic.partitions {
+                do throws(LogStoreError) {
+                    deletedBytes += try partition.applyRetention()
+                } catch {
+                    failure = failure ?? error
+                }
+            }
+        }
+        if let failure { throw failure }
+        return deletedBytes
+    }
+
+    // MARK: Consumer groups
+
+    /// The groups that have committed offsets, by name.
+    public var groups: [String] { offsets.names }
+
+    /// What the group has committed; empty for an unknown group.
+    public func committedOffsets(group: String) -> [TopicPartition: CommittedOffset] { offsets.offsets(of: group) }
+
+    /// Stores offsets for the group, durably. Throws `.diskFull`, `.poisoned`, `.closed`. Blocks.
+    public func commitOffsets(
+        group: String, _ offsets: [TopicPartition: CommittedOffset]
+    ) throws(LogStoreError) {
+        try change(.commit(group: group, offsets))
+    }
+
+    /// The same, suspending without blocking the thread.
+    public func commitOffsets(
+        group: String, _ offsets: [TopicPartition: CommittedOffset]
+    ) async throws(LogStoreError) {
+        let store = self.offsets
+        let failure: LogStoreError? = await withCheckedContinuation { continuation in
+            let isTaken = environment.committer.enqueue {
+                continuation.resume(returning: store.apply(.commit(group: group, offsets)))
+            }
+            if !isTaken { continuation.resume(returning: LogStoreError(.closed, "the log is closed")) }
+        }
+        if let failure { throw failure }
+    }
+
+    /// Forgets all the group's offsets, durably. Blocks.
+    public func deleteGroup(_ group: String) throws(LogStoreError) { try change(.deleteGroup(group)) }
+
+    private func change(_ change: GroupOffsets.Change) throws(LogStoreError) {
+        let store = offsets
+        try environment.committer.run { store.apply(change) }
+    }
+
+    // MARK: Folders
+
+    static func topicsFolder(_ folder: String) -> String { folder + "/topics" }
+    static func deletedFolder(_ folder: String) -> String { folder + "/deleted" }
+
+    /// Runs `body` while no other topic is created or deleted.
+    private func changing<Result>(_ body: () throws(LogStoreError) -> Result) throws(LogStoreError) -> Result {
+        changes.wait { isBusy -> Void? in
+            if isBusy { return nil }
+            isBusy = true
+            return ()
+        }
+        defer { changes.update { $0 = false } }
+        return try body()
+    }
+
+    private func create(_ name: String, _ partitions: Int, _ config: TopicConfig) throws(LogStoreError) -> Topic {
+        let topicFolder = Self.topicsFolder(folder) + "/" + name
+        let metadata = TopicMetadata(
+            id: environment.settings.makeTopicID(), partitionCount: partitions, config: config)
+        let fileSystem = environment.fileSystem
+        var report = RecoveryReport()
+        let topic = try Self.openPartitions(name, topicFolder, metadata, environment, &report)
+        // The topic exists once this file does; without it the next start removes the folder.
+        try translating { () throws(DiskError) in
+            try fileSystem.replaceFile(topicFolder + "/" + TopicMetadata.fileName, with: metadata.encoded)
+        }
+        topicsByName.withLock { $0[name] = topic }
+        return topic
+    }
+
+    private static func openPartitions(
+        _ name: String, _ topicFolder: String, _ metadata: TopicMetadata, _ environment: LogEnvironment,
+        _ report: inout RecoveryReport
+    ) throws(LogStoreError) -> Topic {
+        let configuration = ConfigurationBox(metadata.config)
+        var partitions: [PartitionLog] = []
+        for number in 0..<metadata.partitionCount {
+            var recovery = Recovery(
+                topic: name, partition: Int32(number), folder: topicFolder + "/\(number)", environment: environment,
+                configuration: configuration)
+            partitions.append(try recovery.open())
+            report.add(recovery.report)
+        }
+        return Topic(
+            name: name, id: metadata.id, partitions: partitions, folder: topicFolder,
+            fileSystem: environment.fileSystem, configuration: configuration)
+    }
+
+    private static func openTopic(
+        _ name: String, _ folder: String, _ environment: LogEnvironment, _ report: inout RecoveryReport
+    ) throws(LogStoreError) -> Topic? {
+        let topicFolder = topicsFolder(folder) + "/" + name
+        let fileSystem = environment.fileSystem
+        let path = topicFolder + "/" + TopicMetadata.fileName
+        let metadata: TopicMetadata
+        do throws(DiskError) {
+            guard try fileSystem.status(topicFolder)?.isDirectory == true else {
+                report.problems.append(LogProblem(path: topicFolder, message: "is no topic's folder; left alone"))
+                return nil
+            }
+            metadata = try TopicMetadata(try fileSystem.readFile(path, maxBytes: TopicMetadata.maxBytes), path: path)
+        } catch {
+            switch error.code {
+            case .notFound, .corrupt, .truncated: break
+            default: throw LogStoreError(error)
+            }
+            return try openDamagedTopic(name, topicFolder, error, environment, &report)
+        }
+        guard (1...environment.settings.maxPartitions).contains(metadata.partitionCount) else {
+            throw LogStoreError(.storage, "\(path): says the topic has \(metadata.partitionCount) partitions")
+        }
+        return try openPartitions(name, topicFolder, metadata, environment, &report)
+    }
+
+    /// A topic whose file is missing or damaged: one whose creation was interrupted is removed; one with records is
+    /// kept whole, with settings that delete nothing.
+    private static func openDamagedTopic(
+        _ name: String, _ topicFolder: String, _ error: DiskError, _ environment: LogEnvironment,
+        _ report: inout RecoveryReport
+    ) throws(LogStoreError) -> Topic? {
+        let fileSystem = environment.fileSystem
+        let numbers = try translating { () throws(DiskError) in
+            try fileSystem.list(topicFolder).compactMap { Int($0) }.filter { $0 >= 0 }.sorted()
+        }
+        let hasRecords = try translating { () throws(DiskError) in
+            for number in numbers {
+                for file in try fileSystem.list("\(topicFolder)/\(number)")
+                where SegmentFormat.baseOffset(ofLog: file) != nil {
+                    if let size = try fileSystem.status("\(topicFolder)/\(number)/\(file)")?.sizeBytes, size > 0 {
+                        return true
+                    }
+                }
+            }
+            return false
+        }
+        if error.code == .notFound, !hasRecords {
+            try translating { () throws(DiskError) in
+                try removeTree(topicFolder, fileSystem)
+                try fileSystem.syncDirectory(parentDirectory(of: topicFolder) ?? ".")
+            }
+            return nil
+        }
+        var config = TopicConfig()
+        config.retentionMs = -1
+        let count = min(environment.settings.maxPartitions, (numbers.last ?? 0) + 1)
+        let metadata = TopicMetadata(id: environment.settings.makeTopicID(), partitionCount: count, config: config)
+        report.problems.append(
+            LogProblem(
+                path: topicFolder + "/" + TopicMetadata.fileName,
+                message: "\(error.message); the topic has default settings and keeps its records for ever until altered"))
+        return try openPartitions(name, topicFolder, metadata, environment, &report)
+    }
+
+    private static func removeDeleted(_ folder: String, _ fileSystem: any FileSystem) throws(DiskError) {
+        guard try fileSystem.status(deletedFolder(folder)) != nil else { return }
+        for name in try fileSystem.list(deletedFolder(folder)) {
+            try removeTree(deletedFolder(folder) + "/" + name, fileSystem)
+        }
+    }
+
+    private static func removeTree(_ path: String, _ fileSystem: any FileSystem) throws(DiskError) {
+        guard try fileSystem.status(path)?.isDirectory == true else {
+            try fileSystem.remove(path)
+            return
+        }
+        for name in try fileSystem.list(path) { try removeTree(path + "/" + name, fileSystem) }
+        try fileSystem.removeDirectory(path)
+    }
+}
+
+extension RecoveryReport {
+    mutating func add(_ other: RecoveryReport) {
+        problems += other.problems
+        cutBytes += other.cutBytes
+        cutSegments += other.cutSegments
+        scannedBytes += other.scannedBytes
+        rebuiltIndexes += other.rebuiltIndexes
+    }
+}

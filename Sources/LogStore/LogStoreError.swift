@@ -1,0 +1,88 @@
+import Disk
+
+/// What went wrong in the log, for programs (`code`) and for people (`message`).
+public struct LogStoreError: Error, Sendable, CustomStringConvertible {
+    /// The kinds of failure that callers tell apart.
+    public enum Code: Sendable, Hashable {
+        case offsetOutOfRange
+        /// A batch's checksum, magic number, length or place is wrong.
+        case corruptBatch
+        /// A batch's checksum is right and what it holds contradicts itself.
+        case invalidRecord
+        case messageTooLarge
+        case unknownTopicOrPartition
+        case topicExists
+        case invalidTopicName
+        case invalidPartitions
+        case invalidConfig
+        case unsupportedCompression
+        /// No space left; the append left no trace and may be tried again once there is room.
+        case diskFull
+        /// The partition takes no more appends until the store is opened again: a sync failed.
+        case poisoned
+        /// More appends are waiting than the store may hold in memory; try again.
+        case overloaded
+        /// The store is closed.
+        case closed
+        /// Any other failure of the disk.
+        case storage
+    }
+
+    /// The kind of failure.
+    public let code: Code
+    /// A sentence for the operator.
+    public let message: String
+    /// For a damaged place met while reading: the next offset that can be read.
+    public let resumeOffset: Int64?
+
+    /// Creates an error.
+    public init(_ code: Code, _ message: String, resumeOffset: Int64? = nil) {
+        self.code = code
+        self.message = message
+        self.resumeOffset = resumeOffset
+    }
+
+    /// The error of a file operation.
+    public init(_ error: DiskError) {
+        self.init(error.code == .full ? .diskFull : .storage, error.message)
+    }
+
+    public var description: String { message }
+
+    /// The number the Kafka protocol has for it.
+    public var kafkaCode: Int16 {
+        switch code {
+        case .offsetOutOfRange: 1
+        case .corruptBatch: 2
+        case .unknownTopicOrPartition: 3
+        case .overloaded: 7
+        case .messageTooLarge: 10
+        case .invalidTopicName: 17
+        case .topicExists: 36
+        case .invalidPartitions: 37
+        case .invalidConfig: 40
+        case .diskFull, .poisoned, .storage, .closed: 56
+        case .unsupportedCompression: 76
+        case .invalidRecord: 87
+        }
+    }
+}
+
+/// Runs `body`, turning the disk's errors into the log's.
+func translating<Result>(_ body: () throws(DiskError) -> Result) throws(LogStoreError) -> Result {
+    do throws(DiskError) {
+        return try body()
+    } catch {
+        throw LogStoreError(error)
+    }
+}
+
+extension [UInt8] {
+    /// `withUnsafeBytes` that keeps the type of what `body` throws.
+    @inline(__always)
+    func withBytes<Result, Failure: Error>(
+        _ body: (UnsafeRawBufferPointer) throws(Failure) -> Result
+    ) throws(Failure) -> Result {
+        try withUnsafeBufferPointer { bytes throws(Failure) in try body(UnsafeRawBufferPointer(bytes)) }
+    }
+}

@@ -1,0 +1,313 @@
+import Disk
+import Synchronization
+
+extension PartitionLog {
+    /// Everything a read needs of the state, taken at one moment. The files stay readable when retention removes them.
+    private struct Source {
+        let segment: SegmentState
+        let file: any File
+        /// Where to start looking, and which offset is there.
+        let position: Int64
+        let offset: Int64
+    }
+
+    /// Whole record batches from the one that holds `offset` on, back to back as stored, about `maxBytes` of them but
+    /// the first one always whole. Empty when `offset` is the end. Never reaches past what is durable.
+    ///
+    /// The checksum of every batch returned was verified. Throws `.offsetOutOfRange`, or `.corruptBatch` at a damaged
+    /// place, with `resumeOffset`. Blocks.
+    public func read(from offset: Int64, maxBytes: Int) throws(LogStoreError) -> [UInt8] {
+        guard let source = try source(for: offset) else { return [] }
+        let wanted = max(offset, source.segment.baseOffset)
+        let start = try locate(wanted, source)
+        return try readBatches(source, from: start, requested: offset, maxBytes: maxBytes)
+    }
+
+    /// What the state says about an offset.
+    private struct Place {
+        let segment: SegmentState
+        let hint: ReadHint?
+        /// For the segment being written: its file and the index entry to start from.
+        let activeFile: (any File)?
+        let activeEntry: OffsetIndex.Entry?
+    }
+
+    private func place(of offset: Int64) throws(LogStoreError) -> Place? {
+        try state.withLock { state throws(LogStoreError) in
+            let start = state.segments[0].baseOffset
+            let end = state.segments[state.segments.count - 1].endOffset
+            guard offset >= start, offset <= end else {
+                throw LogStoreError(
+                    .offsetOutOfRange, "\(topic)-\(partition) has no offset \(offset); it holds \(start) to \(end)")
+            }
+            // The first that ends after the offset; one in a gap is followed by the next segment's first.
+            let index = state.segments.partitionPoint { $0.endOffset > offset }
+            guard index < state.segments.count else { return nil }
+            let segment = state.segments[index]
+            let hint = state.hints.first { $0.offset == offset && $0.segmentBaseOffset == segment.baseOffset }
+            guard index == state.segments.count - 1 else {
+                return Place(segment: segment, hint: hint, activeFile: nil, activeEntry: nil)
+            }
+            let relative = UInt32(clamping: max(0, offset - segment.baseOffset))
+            return Place(
+                segment: segment, hint: hint, activeFile: state.activeFile,
+                activeEntry: state.activeIndexes.offsets.floor(relative))
+        }
+    }
+
+    private func source(for offset: Int64) throws(LogStoreError) -> Source? {
+        guard let place = try place(of: offset) else { return nil }
+        let segment = place.segment
+        var entry = place.activeEntry
+        let file: any File
+        if let active = place.activeFile {
+            file = active
+        } else {
+            let sealed = try sealedSegment(segment)
+            file = sealed.file
+            entry = sealed.indexes.offsets.floor(UInt32(clamping: max(0, offset - segment.baseOffset)))
+        }
+        if let hint = place.hint {
+            return Source(segment: segment, file: file, position: hint.position, offset: offset)
+        }
+        return Source(
+            segment: segment, file: file, position: Int64(entry?.position ?? 0),
+            offset: segment.baseOffset + Int64(entry?.relativeOffset ?? 0))
+    }
+
+    /// A sealed segment with its file and indexes: the one read last, or opened now.
+    func sealedSegment(_ segment: SegmentState) throws(LogStoreError) -> SealedSegment {
+        if let cached = state.withLock({ $0.cached }), cached.baseOffset == segment.baseOffset { return cached }
+        let fileSystem = environment.fileSystem
+        let file = try translating { () throws(DiskError) in
+            try fileSystem.open(SegmentFormat.path(folder, segment.baseOffset, SegmentFormat.logSuffix), .read)
+        }
+        let loaded = try loadedIndexes(segment, file)
+        let indexes = if let loaded { loaded } else { try rebuiltIndexes(segment, file) }
+        let sealed = SealedSegment(baseOffset: segment.baseOffset, file: file, indexes: indexes)
+        state.withLock { $0.cached = sealed }
+        return sealed
+    }
+
+    /// The indexes on disk, when every entry of the offset index points at the batch it names.
+    private func loadedIndexes(_ segment: SegmentState, _ file: any File) throws(LogStoreError) -> SegmentIndexes? {
+        guard
+            let indexes = SegmentIndexFiles.load(
+                folder: folder, baseOffset: segment.baseOffset, segmentBytes: segment.sizeBytes,
+                nextOffset: segment.endOffset, isSealed: true, fileSystem: environment.fileSystem)
+        else { return nil }
+        // Positions and offsets that fit each other at both ends and in the middle; the others are checked when used.
+        let entries = indexes.offsets.entries
+        for index in Set([0, entries.count / 2, entries.count - 1]) where entries.indices.contains(index) {
+            let entry = entries[index]
+            guard let header = try? header(file, at: Int64(entry.position), segment),
+                header.baseOffset == segment.baseOffset + Int64(entry.relativeOffset)
+            else { return nil }
+        }
+        return indexes
+    }
+
+    private func rebuiltIndexes(_ segment: SegmentState, _ file: any File) throws(LogStoreError) -> SegmentIndexes {
+        let scan = try SegmentScan.run(
+            file, segmentBase: segment.baseOffset, from: 0, nextOffset: segment.baseOffset,
+            indexes: SegmentIndexes(), limit: segment.sizeBytes, maxBatchBytes: Int(clamping: segment.sizeBytes),
+            intervalBytes: environment.settings.indexIntervalBytes)
+        var indexes = scan.indexes
+        // Of a damaged segment the indexes reach as far as the damage; they stay in memory.
+        guard scan.problem == nil, scan.nextOffset == segment.endOffset else { return indexes }
+        indexes.seal(segmentBase: segment.baseOffset, nextOffset: segment.endOffset)
+        SegmentIndexFiles.replace(
+            indexes, folder: folder, baseOffset: segment.baseOffset, fileSystem: environment.fileSystem)
+        return indexes
+    }
+
+    /// The header at `position`, not verified further.
+    private func header(
+        _ file: any File, at position: Int64, _ segment: SegmentState
+    ) throws(LogStoreError) -> RecordBatch {
+        guard position >= 0, position + Int64(RecordBatch.headerBytes) <= segment.sizeBytes else {
+            throw LogStoreError(.corruptBatch, "no batch fits at byte \(position)")
+        }
+        let bytes = try translating { () throws(DiskError) in
+            try file.readExactly(at: UInt64(position), count: RecordBatch.headerBytes)
+        }
+        return try bytes.withBytes { bytes throws(LogStoreError) in try RecordBatch(parsing: bytes) }
+    }
+
+    /// The position of the batch that holds `offset`, and its base offset.
+    private func locate(
+        _ offset: Int64, _ source: Source
+    ) throws(LogStoreError) -> (position: Int64, offset: Int64) {
+        let result = try walk(offset, source, from: source.position, at: source.offset)
+        if let result { return result }
+        guard source.position > 0 else { throw damaged(source, at: 0, offset) }
+        // A wrong index entry led here, or damage lies between: look from the segment's start.
+        if let result = try walk(offset, source, from: 0, at: source.segment.baseOffset) { return result }
+        throw damaged(source, at: source.position, offset)
+    }
+
+    /// Goes from batch to batch by their headers; nil where they are not in order.
+    private func walk(
+        _ offset: Int64, _ source: Source, from start: Int64, at startOffset: Int64
+    ) throws(LogStoreError) -> (position: Int64, offset: Int64)? {
+        var position = start
+        var expected = startOffset
+        while position < source.segment.sizeBytes {
+            guard expected <= offset else { return nil }
+            let batch: RecordBatch
+            do throws(LogStoreError) {
+                batch = try header(source.file, at: position, source.segment)
+            } catch {
+                if error.code == .corruptBatch { return nil }
+                throw error
+            }
+            guard batch.baseOffset == expected, batch.lastOffsetDelta >= 0 else { return nil }
+            if batch.nextOffset > offset { return (position, expected) }
+            position += Int64(batch.sizeBytes)
+            expected = batch.nextOffset
+        }
+        return nil
+    }
+
+    private func readBatches(
+        _ source: Source, from start: (position: Int64, offset: Int64), requested: Int64, maxBytes: Int
+    ) throws(LogStoreError) -> [UInt8] {
+        let left = source.segment.sizeBytes - start.position
+        let first = try header(source.file, at: start.position, source.segment)
+        guard Int64(first.sizeBytes) <= left else { throw damaged(source, at: start.position, start.offset) }
+        let count = Int(min(left, Int64(max(first.sizeBytes, maxBytes))))
+        var bytes = try translating { () throws(DiskError) in
+            try source.file.readExactly(at: UInt64(start.position), count: count)
+        }
+        var used = 0
+        var expected = start.offset
+        try bytes.withBytes { bytes throws(LogStoreError) in
+            while bytes.count - used >= RecordBatch.headerBytes {
+                let rest = UnsafeRawBufferPointer(rebasing: bytes[used...])
+                guard let batch = try? RecordBatch(parsing: rest), batch.baseOffset == expected,
+                    batch.lastOffsetDelta >= 0, Int64(used + batch.sizeBytes) <= left
+                else {
+                    // What comes before the damage is given first.
+                    if used > 0 { return }
+                    throw damaged(source, at: start.position, expected)
+                }
+                if batch.sizeBytes > rest.count { return }
+                guard batch.hasRightChecksum(rest) else {
+                    if used > 0 { return }
+                    throw damaged(source, at: start.position, expected)
+                }
+                used += batch.sizeBytes
+                expected = batch.nextOffset
+            }
+        }
+        bytes.removeLast(bytes.count - used)
+        let hint = ReadHint(
+            offset: expected, segmentBaseOffset: source.segment.baseOffset,
+            position: start.position + Int64(used))
+        state.withLock { $0.remember(hint, insteadOf: requested) }
+        return bytes
+    }
+
+    /// The error of a damaged place at `position`, with the next offset that can be read.
+    private func damaged(_ source: Source, at position: Int64, _ offset: Int64) -> LogStoreError {
+        let segment = source.segment
+        let path = SegmentFormat.path(folder, segment.baseOffset, SegmentFormat.logSuffix)
+        let resume = resumeOffset(source, pastPosition: position, offset)
+        return LogStoreError(
+            .corruptBatch,
+            "\(path) is damaged near byte \(position): offsets \(offset)..<\(resume) cannot be read",
+            resumeOffset: resume)
+    }
+
+    /// The next offset past `position` where a whole, right batch starts, as the index knows; else the segment's end.
+    private func resumeOffset(_ source: Source, pastPosition: Int64, _ offset: Int64) -> Int64 {
+        let segment = source.segment
+        let (entries, isActive) = state.withLock { state in
+            if state.segments[state.segments.count - 1].baseOffset == segment.baseOffset {
+                return (state.activeIndexes.offsets, true)
+            }
+            return (OffsetIndex(), false)
+        }
+        var index = entries
+        if !isActive {
+            // Indexes of a damaged segment rebuilt from it end at the damage; those on disk know what lies behind.
+            index =
+                SegmentIndexFiles.load(
+                    folder: folder, baseOffset: segment.baseOffset, segmentBytes: segment.sizeBytes,
+                    nextOffset: segment.endOffset, isSealed: false, fileSystem: environment.fileSystem
+                )?.offsets ?? OffsetIndex()
+        }
+        var position = pastPosition
+        while let entry = index.firstEntry(pastPosition: position) {
+            position = Int64(entry.position)
+            let entryOffset = segment.baseOffset + Int64(entry.relativeOffset)
+            if entryOffset > offset, isWholeBatch(source, at: position, offset: entryOffset) { return entryOffset }
+        }
+        let next = state.withLock { state in
+            state.segments.first { $0.baseOffset > segment.baseOffset }?.baseOffset
+        }
+        return next ?? segment.endOffset
+    }
+
+    private func isWholeBatch(_ source: Source, at position: Int64, offset: Int64) -> Bool {
+        guard let batch = try? header(source.file, at: position, source.segment), batch.baseOffset == offset,
+            position + Int64(batch.sizeBytes) <= source.segment.sizeBytes,
+            let bytes = try? source.file.readExactly(at: UInt64(position), count: batch.sizeBytes)
+        else { return false }
+        return bytes.withBytes { batch.hasRightChecksum($0) }
+    }
+
+    // MARK: By time
+
+    /// The offset of the first record whose timestamp is at least `timestampMs`; nil when there is none. Blocks.
+    public func offset(atOrAfterMs timestampMs: Int64) throws(LogStoreError) -> Int64? {
+        let segments = state.withLock { $0.segments }
+        for segment in segments where segment.maxTimestampMs >= timestampMs && segment.sizeBytes > 0 {
+            if let offset = try self.offset(atOrAfterMs: timestampMs, in: segment) { return offset }
+        }
+        return nil
+    }
+
+    private func offset(
+        atOrAfterMs timestampMs: Int64, in segment: SegmentState
+    ) throws(LogStoreError) -> Int64? {
+        let active = state.withLock { state in
+            state.segments[state.segments.count - 1].baseOffset == segment.baseOffset
+                ? state.activeIndexes.times.start(for: timestampMs) : nil
+        }
+        let relative = if let active { active } else { try sealedSegment(segment).indexes.times.start(for: timestampMs) }
+        var next = segment.baseOffset + Int64(relative)
+        while next < segment.endOffset {
+            let batches = try read(from: next, maxBytes: 256 * 1024)
+            guard !batches.isEmpty else { return nil }
+            var found: Int64?
+            let from = next
+            next = try batches.withBytes { bytes throws(LogStoreError) in
+                try Self.firstRecord(atOrAfterMs: timestampMs, from: from, in: bytes, &found)
+            }
+            if let found { return found }
+        }
+        return nil
+    }
+
+    /// Looks through whole batches; returns the offset after the last of them.
+    private static func firstRecord(
+        atOrAfterMs timestampMs: Int64, from: Int64, in bytes: UnsafeRawBufferPointer, _ found: inout Int64?
+    ) throws(LogStoreError) -> Int64 {
+        var rest = bytes
+        var next = from
+        while !rest.isEmpty, found == nil {
+            let batch = try RecordBatch(parsing: rest)
+            next = batch.nextOffset
+            if batch.maxTimestampMs >= timestampMs {
+                let whole = UnsafeRawBufferPointer(rebasing: rest[..<batch.sizeBytes])
+                let limit = max(1 << 20, batch.sizeBytes) * RecordBatch.maxExpansion
+                try batch.forEachRecord(in: whole, maxDecompressedBytes: limit) { record in
+                    if found == nil, record.timestampMs >= timestampMs { found = record.offset }
+                }
+            }
+            rest = UnsafeRawBufferPointer(rebasing: rest[batch.sizeBytes...])
+        }
+        return next
+    }
+}

@@ -1,0 +1,49 @@
+import Disk
+
+/// What readers know of one segment.
+struct SegmentState: Sendable {
+    let baseOffset: Int64
+    /// The offset after the last that can be read.
+    var endOffset: Int64
+    /// The bytes that can be read.
+    var sizeBytes: Int64
+    var maxTimestampMs: Int64
+}
+
+/// A segment no longer written, opened for reading.
+struct SealedSegment: Sendable {
+    let baseOffset: Int64
+    let file: any File
+    let indexes: SegmentIndexes
+}
+
+/// Where a reader that went through the log batch by batch will go on.
+struct ReadHint: Sendable {
+    let offset: Int64
+    let segmentBaseOffset: Int64
+    let position: Int64
+}
+
+/// What readers and the writer of a partition share, under its lock.
+struct PartitionState {
+    /// By base offset; the last is the one being written. Never empty.
+    var segments: [SegmentState]
+    var activeFile: any File
+    var activeIndexes: SegmentIndexes
+    /// Set once the partition takes no more appends.
+    var failure: LogStoreError?
+    var holds: [String: Int64] = [:]
+    var observers: [Int: @Sendable (Int64) -> Void] = [:]
+    var nextObserver = 0
+    var hints: [ReadHint] = []
+    /// The sealed segment read last.
+    var cached: SealedSegment?
+
+    private static let maxHints = 8
+
+    mutating func remember(_ hint: ReadHint, insteadOf offset: Int64) {
+        hints.removeAll { $0.offset == offset || $0.offset == hint.offset }
+        if hints.count >= Self.maxHints { hints.removeFirst() }
+        hints.append(hint)
+    }
+}

@@ -1,0 +1,283 @@
+import Disk
+import Synchronization
+
+/// Writes one partition's segments. Used on the committer's thread only, once the partition is open.
+final class PartitionWriter: @unchecked Sendable {
+    /// A place in the log.
+    struct Cursor: Hashable {
+        /// Bytes of the segment.
+        var position: Int64
+        var nextOffset: Int64
+        var maxTimestampMs: Int64
+    }
+
+    /// How much is gathered before it is written.
+    private static let bufferBytes = 1 << 20
+    /// The one leader epoch of a log that has one leader.
+    static let leaderEpoch: Int32 = 0
+
+    private var file: any File
+    private var baseOffset: Int64
+    private var indexFiles: SegmentIndexFiles
+    private let recoveryFile: (any File)?
+    /// The end of what was handed to the system (or is in `buffer`).
+    private var cursor: Cursor
+    /// The end of what is synced.
+    private var durable: Cursor
+    /// The end of what readers see.
+    private var published: Cursor
+    /// When the segment got its first record, in milliseconds since 1970; nil while it is empty.
+    private var firstRecordMs: Int64?
+
+    private var buffer: [UInt8] = []
+    private var bufferStart: Cursor
+    private var bufferRequests: [AppendRequest] = []
+    private var bufferNotes: [(batch: RecordBatch, position: Int64)] = []
+    /// Written, not published yet.
+    private var written: [AppendRequest] = []
+    private var notes: [(batch: RecordBatch, position: Int64)] = []
+
+    init(
+        file: any File, baseOffset: Int64, indexFiles: SegmentIndexFiles, recoveryFile: (any File)?, cursor: Cursor,
+        firstRecordMs: Int64?
+    ) {
+        self.file = file
+        self.baseOffset = baseOffset
+        self.indexFiles = indexFiles
+        self.recoveryFile = recoveryFile
+        self.cursor = cursor
+        self.firstRecordMs = firstRecordMs
+        durable = cursor
+        published = cursor
+        bufferStart = cursor
+    }
+
+    /// Whether bytes were written that are not synced.
+    var isDirty: Bool { durable.position < cursor.position }
+
+    /// Notes in the recovery point how far recovery found the log whole, and synced it.
+    func noteRecovered() { writeRecoveryPoint(isClean: false) }
+
+    // MARK: A round
+
+    /// Hands the requests' bytes to the system, rolling segments as due. Fails those it cannot.
+    func write(_ requests: [AppendRequest], _ log: PartitionLog) {
+        let config = log.configuration.value
+        let nowMs = log.environment.clock.nowMs()
+        for request in requests {
+            if let failure = log.failure {
+                request.fail(failure)
+                continue
+            }
+            if mustRoll(request, config, nowMs) {
+                flush(log)
+                do throws(LogStoreError) {
+                    try rollIfNeeded(log)
+                } catch {
+                    request.fail(error)
+                    continue
+                }
+            }
+            stage(request, nowMs)
+            if buffer.count >= Self.bufferBytes { flush(log) }
+        }
+        flush(log)
+    }
+
+    private func mustRoll(_ request: AppendRequest, _ config: TopicConfig, _ nowMs: Int64) -> Bool {
+        guard cursor.position > 0 else { return false }
+        if cursor.position + Int64(request.sizeBytes) > config.segmentBytes { return true }
+        if let firstRecordMs, nowMs - firstRecordMs >= config.segmentMs { return true }
+        // Offsets in the indexes are relative to the segment's, in 32 bits.
+        let records = request.headers.reduce(Int64(0)) { $0 + Int64($1.recordCount) }
+        return cursor.nextOffset + records - baseOffset > Int64(Int32.max)
+    }
+
+    private func stage(_ request: AppendRequest, _ nowMs: Int64) {
+        if bufferRequests.isEmpty { bufferStart = cursor }
+        let first = cursor.nextOffset
+        for (bytes, header) in zip(request.batches, request.headers) {
+            let start = buffer.count
+            buffer.append(contentsOf: bytes)
+            buffer.withUnsafeMutableBytes { buffer in
+                RecordBatch.patch(
+                    UnsafeMutableRawBufferPointer(rebasing: buffer[start...]), baseOffset: cursor.nextOffset,
+                    partitionLeaderEpoch: Self.leaderEpoch)
+            }
+            var placed = header
+            placed.baseOffset = cursor.nextOffset
+            bufferNotes.append((placed, cursor.position))
+            cursor.position += Int64(bytes.count)
+            cursor.nextOffset += Int64(header.recordCount)
+            cursor.maxTimestampMs = max(cursor.maxTimestampMs, header.maxTimestampMs)
+        }
+        if firstRecordMs == nil { firstRecordMs = nowMs }
+        request.result = AppendResult(baseOffset: first, nextOffset: cursor.nextOffset, appendTimeMs: nowMs)
+        bufferRequests.append(request)
+    }
+
+    /// Writes the buffer. When the disk is full its requests fail, what was written of them is cut, and the log goes
+    /// on; any other failure ends the log.
+    private func flush(_ log: PartitionLog) {
+        guard !bufferRequests.isEmpty else { return }
+        let requests = bufferRequests
+        do throws(DiskError) {
+            try file.write(buffer, at: UInt64(bufferStart.position))
+            written += requests
+            notes += bufferNotes
+        } catch {
+            cursor = bufferStart
+            if cursor.position == 0 { firstRecordMs = nil }
+            let isFull = error.code == .full
+            var failure = LogStoreError(error)
+            do throws(DiskError) {
+                try file.truncate(to: UInt64(cursor.position))
+            } catch {
+                failure = poison(log, error, "cut what a failed write left")
+            }
+            if !isFull, failure.code != .poisoned { failure = poison(log, error, "write") }
+            for request in requests { request.fail(failure) }
+        }
+        bufferRequests = []
+        bufferNotes = []
+        buffer.removeAll(keepingCapacity: buffer.capacity <= 4 * Self.bufferBytes)
+    }
+
+    /// Ends the round: syncs when asked to, shows readers what is there, and tells those who wait.
+    func commit(_ log: PartitionLog, syncing: Bool) {
+        guard !written.isEmpty else { return }
+        if syncing, !sync(log) { return }
+        publish(log)
+    }
+
+    /// Syncs bytes that were acknowledged before.
+    func syncLater(_ log: PartitionLog) {
+        if isDirty, log.failure == nil { _ = sync(log) }
+    }
+
+    /// Makes all that was written durable; else poisons the log, fails who waits and returns false.
+    private func sync(_ log: PartitionLog) -> Bool {
+        guard isDirty else { return true }
+        do throws(DiskError) {
+            try file.sync()
+        } catch {
+            _ = poison(log, error, "sync")
+            return false
+        }
+        durable = cursor
+        writeRecoveryPoint(isClean: false)
+        return true
+    }
+
+    private func writeRecoveryPoint(isClean: Bool) {
+        let point = RecoveryPoint(
+            segmentBaseOffset: baseOffset, positionBytes: durable.position, nextOffset: durable.nextOffset,
+            maxTimestampMs: durable.maxTimestampMs, isClean: isClean)
+        // A hint for recovery: without it there is only more to scan.
+        try? recoveryFile?.write(point.encoded, at: 0)
+    }
+
+    private func publish(_ log: PartitionLog) {
+        published = cursor
+        let (observers, newOffsets, newTimes) = log.state.withLock { state in
+            for (batch, position) in notes {
+                state.activeIndexes.note(
+                    batch, segmentBase: baseOffset, position: position,
+                    intervalBytes: log.environment.settings.indexIntervalBytes)
+            }
+            let last = state.segments.count - 1
+            state.segments[last].endOffset = cursor.nextOffset
+            state.segments[last].sizeBytes = cursor.position
+            state.segments[last].maxTimestampMs = cursor.maxTimestampMs
+            return (
+                Array(state.observers.values),
+                Array(state.activeIndexes.offsets.entries[indexFiles.writtenOffsets...]),
+                Array(state.activeIndexes.times.entries[indexFiles.writtenTimes...])
+            )
+        }
+        notes = []
+        for request in written { request.succeed() }
+        written = []
+        for observer in observers { observer(cursor.nextOffset) }
+        indexFiles.write(offsets: newOffsets[...], times: newTimes[...])
+    }
+
+    /// Ends the log, failing who waits: after a failed sync nobody knows what is on the disk, and a second one would
+    /// lie.
+    private func poison(_ log: PartitionLog, _ error: DiskError, _ doing: String) -> LogStoreError {
+        let failure = LogStoreError(
+            .poisoned,
+            "\(log.topic)-\(log.partition) takes no more appends: could not \(doing): \(error.message). "
+                + "What was acknowledged can be read; restart once the disk is well.")
+        log.state.withLock { if $0.failure == nil { $0.failure = failure } }
+        // What was never acknowledged must not come back as if it were on the disk.
+        try? file.truncate(to: UInt64(published.position))
+        cursor = published
+        for request in written { request.fail(failure) }
+        written = []
+        notes = []
+        return failure
+    }
+
+    // MARK: Segments
+
+    /// Begins a new segment at `newBase`, once the old one is durable.
+    private func roll(to newBase: Int64, _ log: PartitionLog) throws(LogStoreError) {
+        let fileSystem = log.environment.fileSystem
+        guard sync(log) else { throw log.failure ?? LogStoreError(.storage, "cannot sync") }
+        publish(log)
+        let next: any File
+        do throws(DiskError) {
+            next = try fileSystem.open(SegmentFormat.path(log.folder, newBase, SegmentFormat.logSuffix), .createNew)
+        } catch {
+            throw LogStoreError(error)
+        }
+        do throws(DiskError) {
+            try fileSystem.syncDirectory(log.folder)
+        } catch {
+            throw poison(log, error, "begin a new segment")
+        }
+        let closing = log.state.withLock { state in
+            state.activeIndexes.seal(segmentBase: baseOffset, nextOffset: cursor.nextOffset)
+            let times = Array(state.activeIndexes.times.entries[indexFiles.writtenTimes...])
+            state.segments.append(
+                SegmentState(baseOffset: newBase, endOffset: newBase, sizeBytes: 0, maxTimestampMs: .min))
+            state.activeFile = next
+            state.activeIndexes = SegmentIndexes()
+            return times
+        }
+        indexFiles.write(offsets: [], times: closing[...])
+        indexFiles.close()
+        indexFiles = SegmentIndexFiles(folder: log.folder, baseOffset: newBase, fileSystem: fileSystem)
+        file = next
+        baseOffset = newBase
+        cursor = Cursor(position: 0, nextOffset: newBase, maxTimestampMs: .min)
+        durable = cursor
+        published = cursor
+        firstRecordMs = nil
+        writeRecoveryPoint(isClean: false)
+    }
+
+    /// Begins a new segment when the one being written holds anything.
+    func rollIfNeeded(_ log: PartitionLog) throws(LogStoreError) {
+        if let failure = log.failure { throw failure }
+        if cursor.position > 0 { try roll(to: cursor.nextOffset, log) }
+    }
+
+    /// Begins a new segment at `offset` when the log ends before it.
+    func advance(to offset: Int64, _ log: PartitionLog) throws(LogStoreError) {
+        if let failure = log.failure { throw failure }
+        if offset > cursor.nextOffset { try roll(to: offset, log) }
+    }
+
+    /// Syncs everything and says in the recovery point that it did, so that the next start need not scan.
+    func close(_ log: PartitionLog) {
+        guard log.failure == nil, sync(log) else { return }
+        let isClean = indexFiles.sync()
+        writeRecoveryPoint(isClean: isClean)
+        try? recoveryFile?.sync()
+        indexFiles.close()
+        recoveryFile?.close()
+        log.state.withLock { if $0.failure == nil { $0.failure = LogStoreError(.closed, "the log is closed") } }
+    }
+}

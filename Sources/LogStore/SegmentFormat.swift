@@ -1,0 +1,85 @@
+import Disk
+
+/// The files of a partition's folder. `docs/format.md` has the tables.
+enum SegmentFormat {
+    /// Record batches, byte for byte, nothing else.
+    static let logSuffix = ".log"
+    static let offsetIndexSuffix = ".index"
+    static let timeIndexSuffix = ".timeindex"
+    /// How far the partition was synced.
+    static let recoveryPointName = "recovery-point"
+
+    /// Decimal digits of a base offset in a file name, as in Kafka.
+    private static let digits = 20
+
+    /// The path of a segment's file.
+    static func path(_ folder: String, _ baseOffset: Int64, _ suffix: String) -> String {
+        let number = String(baseOffset)
+        return folder + "/" + String(repeating: "0", count: max(0, digits - number.utf8.count)) + number + suffix
+    }
+
+    /// The base offset that a `.log` file's name says; nil for other names.
+    static func baseOffset(ofLog name: String) -> Int64? {
+        guard name.hasSuffix(logSuffix), name.utf8.count == digits + logSuffix.utf8.count,
+            name.utf8.prefix(digits).allSatisfy({ (0x30...0x39).contains($0) })
+        else { return nil }
+        return Int64(name.dropLast(logSuffix.utf8.count))
+    }
+}
+
+/// How far a partition is known to be on the disk: written after every sync, in place and itself not synced, so it
+/// may be older than the truth after a loss of power, but is never ahead of it.
+struct RecoveryPoint: Hashable {
+    /// "LSRP" and the version.
+    private static let magic: UInt32 = 0x5052_534C
+    private static let version: UInt32 = 1
+    /// The length of its file in bytes.
+    static let sizeBytes = 48
+
+    /// The base offset of the segment that was being written.
+    var segmentBaseOffset: Int64
+    /// How many bytes of it are synced.
+    var positionBytes: Int64
+    /// The offset after the last one synced.
+    var nextOffset: Int64
+    /// The largest timestamp within those bytes.
+    var maxTimestampMs: Int64
+    /// Whether the log was closed in order: then its indexes are synced, too.
+    var isClean: Bool
+
+    var encoded: [UInt8] {
+        var writer = ByteWriter(capacity: Self.sizeBytes)
+        writer.uint32(Self.magic)
+        writer.uint32(Self.version)
+        writer.int64(segmentBaseOffset)
+        writer.int64(positionBytes)
+        writer.int64(nextOffset)
+        writer.int64(maxTimestampMs)
+        writer.uint32(isClean ? 1 : 0)
+        writer.uint32(CRC32C.checksum(writer.bytes))
+        return writer.bytes
+    }
+
+    init(segmentBaseOffset: Int64, positionBytes: Int64, nextOffset: Int64, maxTimestampMs: Int64, isClean: Bool) {
+        self.segmentBaseOffset = segmentBaseOffset
+        self.positionBytes = positionBytes
+        self.nextOffset = nextOffset
+        self.maxTimestampMs = maxTimestampMs
+        self.isClean = isClean
+    }
+
+    /// Nil when the bytes are not a recovery point written whole.
+    init?(_ bytes: [UInt8]) {
+        guard bytes.count == Self.sizeBytes else { return nil }
+        var reader = ByteReader(bytes)
+        guard let magic = try? reader.uint32(), magic == Self.magic, let version = try? reader.uint32(),
+            version == Self.version, let base = try? reader.int64(), let position = try? reader.int64(),
+            let next = try? reader.int64(), let timestamp = try? reader.int64(), let flags = try? reader.uint32(),
+            let checksum = try? reader.uint32(),
+            checksum == CRC32C.checksum(Array(bytes.dropLast(4))), base >= 0, position >= 0, next >= base
+        else { return nil }
+        self.init(
+            segmentBaseOffset: base, positionBytes: position, nextOffset: next, maxTimestampMs: timestamp,
+            isClean: flags & 1 != 0)
+    }
+}

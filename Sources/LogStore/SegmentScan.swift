@@ -1,0 +1,96 @@
+import Disk
+
+/// What a scan of a segment's batches found.
+struct SegmentScan {
+    /// The end of the last good batch, in bytes.
+    var endPosition: Int64
+    /// The offset after the last good batch.
+    var nextOffset: Int64
+    /// The indexes of the good batches that were scanned.
+    var indexes: SegmentIndexes
+    /// Why the scan stopped before the end of the file; nil when it did not.
+    var problem: String?
+}
+
+extension SegmentScan {
+    /// How much is read at once.
+    private static let windowBytes = 1 << 20
+
+    /// Reads the batches of `file` from `start` to `limit` (the file's end, say), verifying headers, order and
+    /// checksums, and stops at the first that is not whole and right. Throws when the disk fails.
+    static func run(
+        _ file: any File, segmentBase: Int64, from start: Int64, nextOffset: Int64, indexes: SegmentIndexes,
+        limit: Int64, maxBatchBytes: Int, intervalBytes: Int,
+        _ body: (RecordBatch, Int64, UnsafeRawBufferPointer) throws(LogStoreError) -> Void = { _, _, _ in }
+    ) throws(LogStoreError) -> SegmentScan {
+        var scan = SegmentScan(endPosition: start, nextOffset: nextOffset, indexes: indexes, problem: nil)
+        var window: [UInt8] = []
+        var windowStart = start
+        while scan.endPosition < limit {
+            var used = Int(scan.endPosition - windowStart)
+            let wanted = try neededBytes(window, used, limit - scan.endPosition, maxBatchBytes)
+            guard let wanted else {
+                scan.problem = "a batch is longer than any can be"
+                return scan
+            }
+            if window.count - used < wanted {
+                if Int64(wanted) > limit - scan.endPosition {
+                    scan.problem = "the last batch is cut short"
+                    return scan
+                }
+                let count = Int(min(Int64(max(wanted, windowBytes)), limit - scan.endPosition))
+                let position = scan.endPosition
+                window = try translating { () throws(DiskError) in
+                    try file.readExactly(at: UInt64(position), count: count)
+                }
+                windowStart = position
+                used = 0
+                continue
+            }
+            let problem = try window.withBytes { bytes throws(LogStoreError) -> String? in
+                try scan.take(
+                    UnsafeRawBufferPointer(rebasing: bytes[used...]), segmentBase: segmentBase,
+                    intervalBytes: intervalBytes, body)
+            }
+            if let problem {
+                scan.problem = problem
+                return scan
+            }
+        }
+        return scan
+    }
+
+    /// How many bytes from `used` on make up the next batch, as far as the window tells; nil for an impossible size.
+    private static func neededBytes(
+        _ window: [UInt8], _ used: Int, _ left: Int64, _ maxBatchBytes: Int
+    ) throws(LogStoreError) -> Int? {
+        guard window.count - used >= RecordBatch.headerBytes else { return RecordBatch.headerBytes }
+        return window.withBytes { bytes in
+            let length = RecordBatch.integer(bytes, used + 8, as: Int32.self)
+            let size = Int(length) + RecordBatch.lengthOverhead
+            // A length below the header's is for the parser to complain about.
+            return size > maxBatchBytes ? nil : max(size, RecordBatch.headerBytes)
+        }
+    }
+
+    private mutating func take(
+        _ bytes: UnsafeRawBufferPointer, segmentBase: Int64, intervalBytes: Int,
+        _ body: (RecordBatch, Int64, UnsafeRawBufferPointer) throws(LogStoreError) -> Void
+    ) throws(LogStoreError) -> String? {
+        let batch: RecordBatch
+        do throws(LogStoreError) {
+            batch = try RecordBatch(parsing: bytes)
+        } catch {
+            return error.message
+        }
+        guard batch.baseOffset == nextOffset, batch.lastOffsetDelta >= 0 else {
+            return "a batch of offset \(batch.baseOffset) where \(nextOffset) is due"
+        }
+        guard batch.hasRightChecksum(bytes) else { return "the checksum of the batch at offset \(nextOffset) is wrong" }
+        indexes.note(batch, segmentBase: segmentBase, position: endPosition, intervalBytes: intervalBytes)
+        try body(batch, endPosition, UnsafeRawBufferPointer(rebasing: bytes[..<batch.sizeBytes]))
+        endPosition += Int64(batch.sizeBytes)
+        nextOffset = batch.nextOffset
+        return nil
+    }
+}

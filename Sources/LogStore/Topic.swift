@@ -1,0 +1,113 @@
+import Disk
+
+/// A topic: a name, settings and partitions.
+public final class Topic: Sendable {
+    /// The name, as Kafka allows it.
+    public let name: String
+    /// A number that no other topic has or had.
+    public let id: UInt128
+    /// The partitions, by number.
+    public let partitions: [PartitionLog]
+
+    let folder: String
+    private let fileSystem: any FileSystem
+    private let configuration: ConfigurationBox
+
+    init(
+        name: String, id: UInt128, partitions: [PartitionLog], folder: String, fileSystem: any FileSystem,
+        configuration: ConfigurationBox
+    ) {
+        self.name = name
+        self.id = id
+        self.partitions = partitions
+        self.folder = folder
+        self.fileSystem = fileSystem
+        self.configuration = configuration
+    }
+
+    /// The settings.
+    public var config: TopicConfig { configuration.value }
+
+    /// Replaces the settings, durably. Throws `.invalidConfig`, `.diskFull` or `.storage`. Blocks.
+    public func alter(_ config: TopicConfig) throws(LogStoreError) {
+        try config.validate()
+        let metadata = TopicMetadata(id: id, partitionCount: partitions.count, config: config)
+        try translating { () throws(DiskError) in
+            try fileSystem.replaceFile(folder + "/" + TopicMetadata.fileName, with: metadata.encoded)
+        }
+        configuration.value = config
+    }
+
+    /// Kafka's rule: 1 to 249 of `a–z A–Z 0–9 . _ -`, and not `.` or `..`. Throws `.invalidTopicName`.
+    public static func validate(name: String) throws(LogStoreError) {
+        let isAllowed = name.utf8.allSatisfy { byte in
+            (0x30...0x39).contains(byte) || (0x41...0x5A).contains(byte) || (0x61...0x7A).contains(byte)
+                || byte == 0x2E || byte == 0x5F || byte == 0x2D
+        }
+        guard isAllowed, (1...249).contains(name.utf8.count), name != ".", name != ".." else {
+            throw LogStoreError(
+                .invalidTopicName,
+                "\"\(name.prefix(300))\" is no topic name: 1 to 249 of a–z A–Z 0–9 . _ - are allowed, but not . or ..")
+        }
+    }
+}
+
+/// The file `topic` in a topic's folder.
+struct TopicMetadata: Hashable {
+    static let fileName = "topic"
+    /// "LSTM".
+    private static let magic: UInt32 = 0x4D54_534C
+    private static let version: UInt16 = 1
+    static let maxBytes = 1 << 16
+
+    var id: UInt128
+    var partitionCount: Int
+    var config: TopicConfig
+
+    var encoded: [UInt8] {
+        var writer = ByteWriter()
+        writer.uint32(Self.magic)
+        writer.uint16(Self.version)
+        writer.uint64(UInt64(truncatingIfNeeded: id))
+        writer.uint64(UInt64(truncatingIfNeeded: id >> 64))
+        writer.uint32(UInt32(partitionCount))
+        writer.count(config.entries.count)
+        for (name, value) in config.entries {
+            writer.string(name)
+            writer.string(value)
+        }
+        writer.uint32(CRC32C.checksum(writer.bytes))
+        return writer.bytes
+    }
+
+    init(id: UInt128, partitionCount: Int, config: TopicConfig) {
+        self.id = id
+        self.partitionCount = partitionCount
+        self.config = config
+    }
+
+    /// Throws `.corrupt` or `.truncated` when the bytes are not what was written, `.incompatible` for a newer version.
+    init(_ bytes: [UInt8], path: String) throws(DiskError) {
+        var reader = ByteReader(bytes, name: path)
+        guard bytes.count >= 8, try reader.uint32() == Self.magic else { throw reader.corrupt("no topic file") }
+        let version = try reader.uint16()
+        var tail = ByteReader(Array(bytes.suffix(4)), name: path)
+        guard try tail.uint32() == CRC32C.checksum(Array(bytes.dropLast(4))) else {
+            throw reader.corrupt("the checksum is wrong")
+        }
+        guard version <= Self.version else {
+            throw DiskError(.incompatible, "\(path): written by a newer logstore (topic format \(version))")
+        }
+        id = UInt128(try reader.uint64())
+        id |= UInt128(try reader.uint64()) << 64
+        partitionCount = Int(try reader.uint32())
+        config = TopicConfig()
+        for _ in 0..<(try reader.count(max: reader.remaining)) {
+            let name = try reader.string()
+            let value = try reader.string()
+            // A setting this program does not know stays unused.
+            do { try config.set(name, to: value) } catch {}
+        }
+        guard reader.remaining == 4 else { throw reader.corrupt("bytes follow the settings") }
+    }
+}
