@@ -25,8 +25,8 @@ public struct Rejections: Sendable, Hashable {
     public init() {}
 
     /// Adds one.
-    public mutating func append(line: Int, reason: @autoclosure () -> String) {
+    public mutating func append(line: Int, reason: String) {
         count += 1
-        if first.count < Self.told { first.append(Rejection(line: line, reason: reason())) }
+        if first.count < Self.told { first.append(Rejection(line: line, reason: reason)) }
     }
 }

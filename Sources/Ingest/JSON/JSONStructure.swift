@@ -14,10 +14,14 @@ struct JSONStructure {
 
     private var expected = Expected.value
     private var depth = 0
+    private let maxDepth: Int
     /// One bit a level, the innermost lowest: 1 for an object, 0 for an array.
     private var levels: UInt128 = 0
     /// Line feeds passed so far.
     private(set) var lines = 0
+
+    /// Begins a value whose brackets may nest `maxDepth` levels, at most 127.
+    init(maxDepth: Int = JSONLimits.maxDepth) { self.maxDepth = maxDepth }
 
     /// Goes on at `position`. Returns true when the value is complete: `position` is then one past it. Returns false
     /// when the bytes ended before: `position` is then where to go on once there are more (the start of the token
@@ -162,7 +166,7 @@ struct JSONStructure {
     }
 
     private mutating func open(object: Bool, _ at: Int) throws(JSONFault) {
-        guard depth < JSONLimits.maxDepth else { throw JSONFault(.tooDeep, at: at) }
+        guard depth < maxDepth else { throw JSONFault(.tooDeep, at: at) }
         depth += 1
         levels = levels << 1 | (object ? 1 : 0)
         expected = object ? .keyOrEnd : .valueOrEnd
