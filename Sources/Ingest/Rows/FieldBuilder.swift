@@ -240,7 +240,7 @@ extension FieldBuilder {
     @inline(__always)
     mutating func putBytes(_ source: UnsafePointer<UInt8>, _ count: Int, _ row: Int) {
         begin(row)
-        if bytesUsed &+ count > bytesCapacity { growBytes(count) }
+        if bytesUsed &+ count >= bytesCapacity { growBytes(count) }
         (bytes.unsafelyUnwrapped + bytesUsed).update(from: source, count: count)
         bytesUsed &+= count
         endBytes(row)
@@ -249,7 +249,7 @@ extension FieldBuilder {
     /// Adds a string with escapes, which `JSONText.scan` has checked.
     mutating func putEscaped(_ base: UnsafePointer<UInt8>, _ start: Int, _ end: Int, _ row: Int) {
         begin(row)
-        if bytesUsed + end - start > bytesCapacity { growBytes(end - start) }
+        if bytesUsed + end - start >= bytesCapacity { growBytes(end - start) }
         bytesUsed += JSONText.unescape(base, start, end, to: bytes.unsafelyUnwrapped + bytesUsed)
         endBytes(row)
     }
