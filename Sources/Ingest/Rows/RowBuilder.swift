@@ -34,8 +34,8 @@ final class RowBuilder {
     private(set) var fieldCount = 0
     private var fieldCapacity = 64
     private var fieldIndices: [String: Int32] = [:]
-    /// How many fields, from the front, are columns of the table.
-    private(set) var knownFields = 0
+    /// Whether each field is a column of the table already.
+    private var isKnown: [Bool] = []
     /// Fields that hold another type than the table's column.
     private var widened: Set<Int32> = []
     /// Fields that take the record's time where a row has none: the time column, and those with DEFAULT now().
@@ -76,7 +76,7 @@ final class RowBuilder {
             guard let index = add(name: column.name, type: column.type) else { continue }
             if Self.takesRecordTime(column, of: definition) { timed.append(index) }
         }
-        knownFields = fieldCount
+        isKnown = [Bool](repeating: true, count: fieldCount)
     }
 
     deinit {
@@ -154,6 +154,7 @@ extension RowBuilder {
         (fields + fieldCount).initialize(to: FieldBuilder(name: name, type: type))
         let index = Int32(fieldCount)
         fieldIndices[name] = index
+        isKnown.append(false)
         fieldCount += 1
         return index
     }
@@ -217,7 +218,7 @@ extension RowBuilder {
             if isConverting(index) || kind.fits(type) { return index }
             if kind.widens(type) {
                 fields[Int(index)].widen()
-                if index < Int32(knownFields) { widened.insert(index) }
+                if isKnown[Int(index)] { widened.insert(index) }
                 return index
             }
             name += "_" + kind.suffix
@@ -295,13 +296,20 @@ extension RowBuilder {
         var columns: [Column] = []
         var added: [ColumnDefinition] = []
         for index in 0..<fieldCount where isWorthAColumn(index) {
-            if index >= knownFields { added.append(definition(index)) }
+            if !isKnown[index] { added.append(definition(index)) }
             names.append(fields[index].name)
             columns.append(fields[index].finish(rowCount))
         }
         return FinishedBlock(
             block: Block(names: names, columns: columns, rowCount: rowCount), newColumns: added,
             widenedColumns: widened.sorted().map { definition(Int($0)) })
+    }
+
+    /// Says that the table took the last `finish` and the changes it asked for.
+    func commit() {
+        for index in 0..<fieldCount where isWorthAColumn(index) { isKnown[index] = true }
+        widened.removeAll()
+        reset()
     }
 
     /// Forgets the rows; keeps what was learnt of names and columns, and buffers of at most `keeping` bytes each.

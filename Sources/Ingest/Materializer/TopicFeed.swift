@@ -1,0 +1,261 @@
+import Columnar
+import Disk
+import LogStore
+
+/// The way from one topic to its table. Used by one worker at a time.
+///
+/// Everything here can be lost: where to go on stands in the table's manifest. So whatever fails is forgotten and
+/// begun anew from there.
+final class TopicFeed {
+    let topic: Topic
+    let logStore: LogStore
+    private let catalog: Catalog
+    private let clock: any Clock
+    private let settings: MaterializerSettings
+
+    private var table: Table?
+    private var definition: TableDefinition?
+    private var builder: RowBuilder
+    private var letters = DeadLetters()
+    /// When the oldest of the dead letters that wait for a table came.
+    private var lettersSinceMs: Int64?
+    /// For each partition, the next offset to read.
+    private var positions: [Int32: Int64] = [:]
+    /// Rows appended and dead letters set aside since the start.
+    private(set) var rowCount: UInt64 = 0
+    private(set) var deadLetterCount: UInt64 = 0
+
+    init(topic: Topic, logStore: LogStore, catalog: Catalog, clock: any Clock, settings: MaterializerSettings) {
+        self.topic = topic
+        self.logStore = logStore
+        self.catalog = catalog
+        self.clock = clock
+        self.settings = settings
+        builder = RowBuilder(tableName: topic.name, definition: nil, maxColumns: settings.maxColumns)
+    }
+
+    /// What a turn came to.
+    struct Turn {
+        /// The next offset of each partition: everything before is visible.
+        var visible: [Int32: Int64]
+        /// Whether there is more to read at once.
+        var hasMore: Bool
+        /// When to come back even if nothing is appended, in milliseconds from now.
+        var returnAfterMs: Int64?
+    }
+
+    /// Forgets what is not in the table, to begin anew from what is.
+    func restart() {
+        table = nil
+        definition = nil
+        letters = DeadLetters()
+        positions = [:]
+        builder = RowBuilder(tableName: topic.name, definition: nil, maxColumns: settings.maxColumns)
+    }
+
+    /// Reads some of what is new and appends it to the table. After an error the caller calls `restart`.
+    func run() throws(MaterializerError) -> Turn {
+        try follow()
+        var readBytes = 0
+        var isBehind = true
+        while isBehind && readBytes < settings.turnBytes {
+            isBehind = false
+            for partition in topic.partitions {
+                let taken = try take(partition)
+                readBytes += taken
+                if taken > 0 { isBehind = true }
+                if builder.isFull || letters.bytes >= settings.maxDeadLetterBytes { try append() }
+            }
+        }
+        try append()
+        if !isBehind { builder.reset(keeping: 64 << 10) }
+        return Turn(
+            visible: positions, hasMore: isBehind,
+            returnAfterMs: lettersSinceMs == nil ? nil : settings.tableWaitMs)
+    }
+
+    /// Finds the table, follows a changed definition, finds partitions that are new.
+    private func follow() throws(MaterializerError) {
+        let found = catalog.table(topic.name)
+        if found !== table {
+            restart()
+            table = found
+        }
+        if let table {
+            let current = table.definition
+            if current != definition {
+                definition = current
+                builder = RowBuilder(tableName: topic.name, definition: current, maxColumns: settings.maxColumns)
+            }
+        }
+        for partition in topic.partitions where positions[partition.partition] == nil {
+            let source = SourcePartition(topic: topic.name, partition: partition.partition)
+            let stored = table?.storedOffsets()[source]
+            if let stored, stored > partition.endOffset {
+                // A log that is not synced may lose records that the table has; their offsets must not come again.
+                do throws(LogStoreError) { try partition.ensureEndOffset(atLeast: stored) } catch {
+                    throw MaterializerError(error)
+                }
+            }
+            positions[partition.partition] = max(stored ?? 0, partition.startOffset)
+        }
+    }
+
+    // MARK: Reading
+
+    /// Reads a piece of a partition into the builder; how many bytes that was.
+    private func take(_ partition: PartitionLog) throws(MaterializerError) -> Int {
+        let source = SourcePartition(topic: topic.name, partition: partition.partition)
+        let position = positions[partition.partition] ?? 0
+        guard position < partition.endOffset else { return 0 }
+        let bytes: [UInt8]
+        do throws(LogStoreError) {
+            bytes = try partition.read(from: position, maxBytes: settings.readBytes)
+        } catch {
+            return try skip(error, partition, source, position)
+        }
+        var next = position
+        bytes.withUnsafeBytes { all in
+            var rest = all
+            while !rest.isEmpty, let batch = try? RecordBatch(parsing: rest), batch.sizeBytes <= rest.count {
+                let one = UnsafeRawBufferPointer(rebasing: rest[..<batch.sizeBytes])
+                if !batch.isControl { take(batch, one, source, from: position) }
+                next = max(next, batch.nextOffset)
+                rest = UnsafeRawBufferPointer(rebasing: rest[batch.sizeBytes...])
+            }
+        }
+        guard next > position else {
+            throw MaterializerError("\(topic.name)-\(partition.partition): nothing can be read at offset \(position)")
+        }
+        positions[partition.partition] = next
+        return max(bytes.count, 1)
+    }
+
+    /// Goes on after a place that cannot be read: past damage, to what retention left.
+    private func skip(
+        _ error: LogStoreError, _ partition: PartitionLog, _ source: SourcePartition, _ position: Int64
+    ) throws(MaterializerError) -> Int {
+        let resume: Int64
+        switch error.code {
+        case .offsetOutOfRange where partition.startOffset > position: resume = partition.startOffset
+        case .corruptBatch:
+            guard let found = error.resumeOffset, found > position else { throw MaterializerError(error) }
+            resume = found
+        default: throw MaterializerError(error)
+        }
+        setAside(source, position, clock.nowMs(), "lost: \(error.message)", nil)
+        positions[partition.partition] = resume
+        return 1
+    }
+
+    private func take(
+        _ batch: RecordBatch, _ bytes: UnsafeRawBufferPointer, _ source: SourcePartition, from position: Int64
+    ) {
+        do throws(LogStoreError) {
+            try RecordBatch.forEachRecord(in: bytes, maxDecompressedBytes: settings.maxBatchBytes) { record in
+                if record.offset >= position { take(record, source) }
+            }
+        } catch {
+            // Producers' batches are checked before they are taken, so this is damage or a codec's limit.
+            setAside(source, batch.baseOffset, batch.maxTimestampMs, error.message, bytes)
+        }
+    }
+
+    @inline(__always)
+    private func take(_ record: RecordView, _ source: SourcePartition) {
+        guard let value = record.value else {
+            setAside(source, record.offset, record.timestampMs, "a record without a value", nil)
+            return
+        }
+        do throws(JSONFault) {
+            try builder.append(value, timestampMs: record.timestampMs)
+        } catch {
+            setAside(source, record.offset, record.timestampMs, error.description, value)
+        }
+    }
+
+    private func setAside(
+        _ source: SourcePartition, _ offset: Int64, _ timestampMs: Int64, _ reason: String,
+        _ value: UnsafeRawBufferPointer?
+    ) {
+        letters.append(source: source, offset: offset, timestampMs: timestampMs, reason: reason, value: value)
+        deadLetterCount += 1
+    }
+
+    // MARK: Appending
+
+    /// Gives rows, dead letters and offsets to the table, which is created or changed first where that is needed.
+    private func append() throws(MaterializerError) {
+        guard builder.rowCount > 0 || letters.count > 0 else { return }
+        if table == nil && builder.rowCount == 0 && shouldWaitForTable() { return }
+        do throws(ColumnarError) {
+            let finished = builder.finish()
+            let table = try readyTable(finished)
+            var offsets: [SourcePartition: Int64] = [:]
+            for (partition, next) in positions {
+                offsets[SourcePartition(topic: topic.name, partition: partition)] = next
+            }
+            try table.append(finished.block, deadLetters: letters.block, offsets: offsets)
+            rowCount += UInt64(finished.block.rowCount)
+            if builder.hasColumns {
+                builder.commit()
+            } else {
+                // The table was made for dead letters alone; the builder is to know it from now on.
+                definition = nil
+            }
+        } catch {
+            throw MaterializerError(error)
+        }
+        letters = DeadLetters()
+        lettersSinceMs = nil
+    }
+
+    /// Dead letters alone do not make a table at once: the first good record decides how it looks.
+    private func shouldWaitForTable() -> Bool {
+        let nowMs = clock.nowMs()
+        let since = lettersSinceMs ?? nowMs
+        lettersSinceMs = since
+        return nowMs - since < settings.tableWaitMs && letters.count < settings.maxWaitingDeadLetters
+            && letters.bytes < settings.maxDeadLetterBytes
+    }
+
+    /// The table, with the columns that `finished` needs.
+    private func readyTable(_ finished: FinishedBlock) throws(ColumnarError) -> Table {
+        if let table {
+            // `definition` is what the builder knows: changes by others are not in it, and make a new builder.
+            for column in finished.widenedColumns {
+                try table.widenColumn(column.name, to: column.type)
+                if let index = definition?.columns.firstIndex(where: { $0.name == column.name }) {
+                    definition?.columns[index].type = column.type
+                }
+            }
+            if !finished.newColumns.isEmpty {
+                try table.addColumns(finished.newColumns)
+                definition?.columns += finished.newColumns
+            }
+            return table
+        }
+        guard logStore.topic(topic.name) === topic else {
+            throw ColumnarError(.unknownTable, "topic \(topic.name) was deleted")
+        }
+        var definition = builder.inferredDefinition()
+        if definition.columns.isEmpty {
+            definition.columns = [ColumnDefinition(name: "_time", type: .dateTime64(precision: 3, timeZone: nil))]
+        }
+        let created = try catalog.createTable(definition)
+        table = created
+        self.definition = definition
+        return created
+    }
+}
+
+/// Why a topic's records do not reach their table for now.
+struct MaterializerError: Error {
+    let message: String
+
+    init(_ message: String) { self.message = message }
+
+    init(_ error: ColumnarError) { self.init(error.message) }
+
+    init(_ error: LogStoreError) { self.init(error.message) }
+}
