@@ -12,6 +12,7 @@ public final class LogStore: Sendable {
     private let changes = Monitor(false)
     private let offsets: GroupOffsets
     private let isClosed = Mutex(false)
+    private let topicObservers = Mutex<[@Sendable () -> Void]>([])
 
     /// What opening the folder found and did.
     public let recovery: RecoveryReport
@@ -162,6 +163,12 @@ public final class LogStore: Sendable {
         return deletedBytes
     }
 
+    /// Calls `call` after each creation and deletion of a topic, on the thread that did it, for as long as the store
+    /// lives. Whoever created a topic gets it only after the call has returned, so the call sees its first append.
+    public func onTopicsChanged(_ call: @escaping @Sendable () -> Void) {
+        topicObservers.withLock { $0.append(call) }
+    }
+
     // MARK: Consumer groups
 
     /// The groups that have committed offsets, by name.
@@ -211,7 +218,10 @@ public final class LogStore: Sendable {
             isBusy = true
             return ()
         }
-        defer { changes.update { $0 = false } }
+        defer {
+            changes.update { $0 = false }
+            for call in topicObservers.withLock({ $0 }) { call() }
+        }
         return try body()
     }
 

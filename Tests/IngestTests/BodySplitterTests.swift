@@ -44,19 +44,24 @@ struct BodySplitterTests {
         Case(body: "\u{FEFF}{\"a\":1}\n", records: [#"{"a":1}"#]),
         Case(body: "\u{FEFF}[{\"a\":1}]", records: [#"{"a":1}"#]),
         Case(body: #"{"a":1}{"b":2} {"c":3}"#, records: [#"{"a":1}"#, #"{"b":2}"#, #"{"c":3}"#]),
-        Case(body: "{\n  \"a\": 1,\n  \"b\": [\n    2\n  ]\n}\n{\"c\":3}", records: ["{\n  \"a\": 1,\n  \"b\": [\n    2\n  ]\n}", #"{"c":3}"#]),
+        Case(
+            body: "{\n  \"a\": 1,\n  \"b\": [\n    2\n  ]\n}\n{\"c\":3}",
+            records: ["{\n  \"a\": 1,\n  \"b\": [\n    2\n  ]\n}", #"{"c":3}"#]),
         Case(body: #"[{"a":1},{"b":[1,2]} , {}]"#, records: [#"{"a":1}"#, #"{"b":[1,2]}"#, "{}"]),
         Case(body: "[\n  {\"a\": 1},\n  {\"b\": 2}\n]\n", records: [#"{"a": 1}"#, #"{"b": 2}"#]),
         Case(body: "[]", records: []),
         Case(body: "[{\"a\":1}]\n[{\"b\":2}]", records: [#"{"a":1}"#, #"{"b":2}"#]),
         // Bad lines, good ones around them.
         Case(body: "{\"a\":1}\n{\"b\":}\n{\"c\":3}", records: [#"{"a":1}"#, #"{"c":3}"#], refused: [2]),
-        Case(body: "{\"a\":1}\n{\"b\":2\n{\"c\":3}\n{\"d\":4}", records: [#"{"a":1}"#, #"{"c":3}"#, #"{"d":4}"#], refused: [2]),
+        Case(
+            body: "{\"a\":1}\n{\"b\":2\n{\"c\":3}\n{\"d\":4}", records: [#"{"a":1}"#, #"{"c":3}"#, #"{"d":4}"#],
+            refused: [2]),
         Case(body: "{\"a\":\"x\n{\"b\":2}", records: [#"{"b":2}"#], refused: [1]),
         Case(body: "{\"a\":1},\n{\"b\":2}", records: [#"{"b":2}"#], refused: [1]),
         Case(body: "{\"a\":1} junk {\n{\"b\":2}", records: [#"{"b":2}"#], refused: [1]),
         Case(body: "junk\n{\"b\":2}\n}\n", records: [#"{"b":2}"#], refused: [1, 3]),
-        Case(body: "1\n\"s\"\nnull\n{}\ntrue\n{\"a\":1}\n[1]\n", records: ["{}", #"{"a":1}"#], refused: [1, 2, 3, 5, 7]),
+        Case(
+            body: "1\n\"s\"\nnull\n{}\ntrue\n{\"a\":1}\n[1]\n", records: ["{}", #"{"a":1}"#], refused: [1, 2, 3, 5, 7]),
         Case(body: "{\"a\":1}\n{\"b\":2", records: [#"{"a":1}"#], refused: [2]),
         Case(body: "{\n  \"a\": 1,\n  \"b\": {\"x\": 1},\n}\n{\"c\":3}\n", records: [#"{"c":3}"#], refused: [1]),
         Case(body: "{\n  \"a\": 1,\n}\njunk\n{\"c\":3}\n", records: [#"{"c":3}"#], refused: [1, 4]),
@@ -86,7 +91,9 @@ struct BodySplitterTests {
     @Test("a record too long is refused by its line and the rest goes on", arguments: [1, 7, 100, 1000, 100_000])
     func tooLong(size: Int) {
         let long = "{\"a\":\"" + String(repeating: "x", count: 5000) + "\"}"
-        for body in ["{\"n\":1}\n\(long)\n{\"n\":2}\n", "[{\"n\":1},\n\(long),\n{\"n\":2}]", "{\"n\":1}\n\(long){\"n\":2}"] {
+        for body in [
+            "{\"n\":1}\n\(long)\n{\"n\":2}\n", "[{\"n\":1},\n\(long),\n{\"n\":2}]", "{\"n\":1}\n\(long){\"n\":2}",
+        ] {
             let outcome = Self.split(Array(body.utf8), pieces: size, maxRecordBytes: 1000)
             #expect(outcome.records == ["{\"n\":1}", "{\"n\":2}"])
             #expect(outcome.rejections == [Rejection(line: 2, reason: "the record is longer than 1000 bytes")])
@@ -95,7 +102,8 @@ struct BodySplitterTests {
 
     @Test("a line too long that is no JSON either is refused at once", arguments: [1, 100, 100_000])
     func tooLongAndBroken(size: Int) {
-        let body = "{\"n\":1}\n{\"a\":[\(String(repeating: "1,", count: 3000))\n\(String(repeating: "y", count: 3000))\n{\"n\":2}\n"
+        let body =
+            "{\"n\":1}\n{\"a\":[\(String(repeating: "1,", count: 3000))\n\(String(repeating: "y", count: 3000))\n{\"n\":2}\n"
         let outcome = Self.split(Array(body.utf8), pieces: size, maxRecordBytes: 1000)
         #expect(outcome.records == ["{\"n\":1}", "{\"n\":2}"])
         #expect(outcome.rejections.map(\.line) == [2, 3])

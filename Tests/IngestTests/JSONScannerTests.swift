@@ -1,5 +1,5 @@
-import Testing
 import TestSupport
+import Testing
 
 @testable import Ingest
 
@@ -7,19 +7,22 @@ import TestSupport
 struct JSONScannerTests {
     /// Values RFC 8259 allows, within the scanner's bounds.
     static let good: [String] = [
-        "{}", "[]", "0", "-0", "1", "-1", "10", "1.5", "-1.5e10", "1E+2", "1e-2", "0.1", "0e0", "123456789012345678901234567890",
+        "{}", "[]", "0", "-0", "1", "-1", "10", "1.5", "-1.5e10", "1E+2", "1e-2", "0.1", "0e0",
+        "123456789012345678901234567890",
         "1e999", "-1e-999", "true", "false", "null", "\"\"", "\"a\"", " 1 ", "\t{\r\n}\n", "[1,2,3]", "[ 1 , 2 ]",
         #"{"a":1}"#, #"{"a":{"b":[1,{"c":null}]}}"#, #"{"a":1,"a":2}"#, #"{"":0}"#, #""\" \\ \/ \b \f \n \r \t""#,
         #""A é € 𝄞 \u0000""#, #""\ud834\udd1e""#, #""é € 𝄞 ü""#, #""ends exactly8""#, #"[[],{},"",0,true]"#,
         #""1234567""#, #""12345678""#, #""123456789""#, #"{"1234567":"12345678","123456789":""}"#, #""\u00Ff""#,
-        "\"\u{7f}\"", "\"\u{10FFFF}\"", "\"\u{FFFD}\"", String(repeating: "[", count: 100) + String(repeating: "]", count: 100),
+        "\"\u{7f}\"", "\"\u{10FFFF}\"", "\"\u{FFFD}\"",
+        String(repeating: "[", count: 100) + String(repeating: "]", count: 100),
         "[\n1,\n2\n]", #"{"a" : "b" , "c" : [ ] }"#,
     ]
 
     /// Bytes that are none, with what is wrong where.
     static let bad: [(String, JSONFault.Reason, Int)] = [
         ("", .unexpectedEnd, 0), (" ", .unexpectedEnd, 1), ("{", .unexpectedEnd, 1), ("[1", .unexpectedEnd, 2),
-        ("[1,]", .unexpectedByte, 3), ("[,1]", .unexpectedByte, 1), ("[1 2]", .unexpectedByte, 3), ("]", .unexpectedByte, 0),
+        ("[1,]", .unexpectedByte, 3), ("[,1]", .unexpectedByte, 1), ("[1 2]", .unexpectedByte, 3),
+        ("]", .unexpectedByte, 0),
         ("{]", .unexpectedByte, 1), ("[}", .unexpectedByte, 1), (#"{"a"}"#, .unexpectedByte, 4),
         (#"{"a":}"#, .unexpectedByte, 5), (#"{"a":1,}"#, .unexpectedByte, 7), (#"{"a" 1}"#, .unexpectedByte, 5),
         (#"{a:1}"#, .unexpectedByte, 1), (#"{1:1}"#, .unexpectedByte, 1), (#"{"a":1 "b":2}"#, .unexpectedByte, 7),
@@ -87,7 +90,8 @@ struct JSONScannerTests {
 
     static let numbers: [(String, Double)] = [
         ("0", 0), ("-0", -0.0), ("1", 1), ("0.1", 0.1), ("123.456", 123.456), ("1e22", 1e22), ("1e23", 1e23),
-        ("9007199254740993", 9_007_199_254_740_992), ("1.7976931348623157e308", 1.7976931348623157e308), ("5e-324", .leastNonzeroMagnitude),
+        ("9007199254740993", 9_007_199_254_740_992), ("1.7976931348623157e308", 1.7976931348623157e308),
+        ("5e-324", .leastNonzeroMagnitude),
         ("123456789012345678901234567890", 1.2345678901234568e29), ("0.000000000000000000000000000001", 1e-30),
         ("2.2250738585072014e-308", .leastNormalMagnitude), ("1e999", .infinity), ("-1e999", -.infinity),
         ("1234567890123456.78901234567890123", 1234567890123456.78901234567890123), ("0.3e1", 3), ("17e-1", 1.7),
@@ -107,7 +111,8 @@ struct JSONScannerTests {
     }
 
     static let integers: [(String, Int64?)] = [
-        ("0", 0), ("-0", 0), ("9223372036854775807", .max), ("9223372036854775808", nil), ("-9223372036854775808", .min),
+        ("0", 0), ("-0", 0), ("9223372036854775807", .max), ("9223372036854775808", nil),
+        ("-9223372036854775808", .min),
         ("-9223372036854775809", nil), ("18446744073709551615", nil), ("18446744073709551616", nil), ("1.0", nil),
         ("1e3", nil), ("100000000000000000000000000", nil), ("1234567890123456789", 1_234_567_890_123_456_789),
     ]

@@ -49,8 +49,10 @@ struct MaterializerTests {
         let found = try pipeline.rows("t", ["ts", "v", "new", "v_string"]).sorted { "\($0[0])" < "\($1[0])" }
         #expect(
             found == [
-                [.int(1_760_000_000_000), .float(1), .null, .null], [.int(1_760_000_001_000), .float(2.5), .int(1), .null],
-                [.int(1_760_000_002_000), .null, .null, .text("x")], [.int(1_760_000_003_000), .float(4), .null, .null],
+                [.int(1_760_000_000_000), .float(1), .null, .null],
+                [.int(1_760_000_001_000), .float(2.5), .int(1), .null],
+                [.int(1_760_000_002_000), .null, .null, .text("x")],
+                [.int(1_760_000_003_000), .float(4), .null, .null],
             ])
     }
 
@@ -62,7 +64,10 @@ struct MaterializerTests {
         let values: [[UInt8]?] = [Array("{\"a\":1}".utf8), Array("[1]".utf8), [0xff, 0], nil, Array("{\"a\":2}".utf8)]
         let appended = try topic.partitions[0].appendBlocking([try recordBatch(values)])
         #expect(pipeline.waitUntilVisible(LogPosition(topic: "t", partition: 0, offset: appended.nextOffset)))
-        #expect(try pipeline.rows("t", ["a", "_time"]) == [[.int(1), .int(1_700_000_000_000)], [.int(2), .int(1_700_000_000_000)]])
+        #expect(
+            try pipeline.rows("t", ["a", "_time"]) == [
+                [.int(1), .int(1_700_000_000_000)], [.int(2), .int(1_700_000_000_000)],
+            ])
         let letters = try pipeline.deadLetters("t")
         #expect(letters.map { $0[0] } == [.int(1), .int(2), .int(3)])
         #expect(letters.map { $0[2] } == [.text("[1]"), .string([0xff, 0]), .text("")])
@@ -77,7 +82,9 @@ struct MaterializerTests {
         defer { pipeline.stop() }
         let topic = try pipeline.logStore.ensureTopic("t")
         _ = try topic.partitions[0].appendBlocking([try recordBatch([Array("junk".utf8)])])
-        while pipeline.catalog.table("t")?.statistics.deadLetterRows != 1 { try await Task.sleep(nanoseconds: 5_000_000) }
+        while pipeline.catalog.table("t")?.statistics.deadLetterRows != 1 {
+            try await Task.sleep(nanoseconds: 5_000_000)
+        }
         try await pipeline.ingest("t", #"{"a":1}"#)
         #expect(try pipeline.rows("t", ["a"]) == [[.int(1)]])
         #expect(try pipeline.deadLetters("t").count == 1)
@@ -103,7 +110,8 @@ struct MaterializerTests {
         let block = Block(names: ["at", "x", "tags"], columns: columns, rowCount: 2)
         let end = try #require(try pipeline.ingestor.appendRows(block, table: "t"))
         #expect(pipeline.waitUntilVisible(end))
-        #expect(try pipeline.rows("t", ["at", "x", "tags"]) == (0..<2).map { row in columns.map { $0.scalar(at: row) } })
+        #expect(
+            try pipeline.rows("t", ["at", "x", "tags"]) == (0..<2).map { row in columns.map { $0.scalar(at: row) } })
     }
 
     @Test("internal topics feed nothing; every partition of the others does")
@@ -122,7 +130,8 @@ struct MaterializerTests {
         let pipeline = try Pipeline(SimulatedDisk())
         defer { pipeline.stop() }
         let count = 60_000
-        let body = (0..<count).map { "{\"ts\":\(1_760_000_000_000 + $0),\"n\":\($0),\"s\":\"value \($0 % 7)\"}\n" }.joined()
+        let body = (0..<count).map { "{\"ts\":\(1_760_000_000_000 + $0),\"n\":\($0),\"s\":\"value \($0 % 7)\"}\n" }
+            .joined()
         let result = try await pipeline.ingest("t", body)
         #expect(result.accepted == count)
         let found = try pipeline.rows("t", ["n"])

@@ -19,13 +19,16 @@ extension Scalar {
 
 /// Builds rows of JSON texts; the reason of each refused one.
 func build(
-    _ records: [String], definition: TableDefinition? = nil, timestampMs: Int64 = 1_700_000_000_000, maxColumns: Int = 1000
+    _ records: [String], definition: TableDefinition? = nil, timestampMs: Int64 = 1_700_000_000_000,
+    maxColumns: Int = 1000
 ) -> (builder: RowBuilder, block: FinishedBlock, faults: [JSONFault.Reason]) {
     let builder = RowBuilder(tableName: "t", definition: definition, maxColumns: maxColumns)
     var faults: [JSONFault.Reason] = []
     for record in records {
         Array(record.utf8).withUnsafeBytes { bytes in
-            do throws(JSONFault) { try builder.append(bytes, timestampMs: timestampMs) } catch { faults.append(error.reason) }
+            do throws(JSONFault) { try builder.append(bytes, timestampMs: timestampMs) } catch {
+                faults.append(error.reason)
+            }
         }
     }
     return (builder, builder.finish(), faults)
@@ -33,7 +36,8 @@ func build(
 
 @Suite("Records into inferred tables")
 struct InferenceTests {
-    static let click = #"{"type":"click","user_id":"1","session_id":"FaAa31","timestamp":"2024-04-17T04:04:12","locale":"en","path":"/getting-started","appVersion":"0.0.1","details":{"meta_a":"meta_a","meta_b":"meta_b"}}"#
+    static let click =
+        #"{"type":"click","user_id":"1","session_id":"FaAa31","timestamp":"2024-04-17T04:04:12","locale":"en","path":"/getting-started","appVersion":"0.0.1","details":{"meta_a":"meta_a","meta_b":"meta_b"}}"#
 
     @Test("the first record makes the table: a time column, nested objects flattened")
     func clickEvent() {
@@ -43,9 +47,12 @@ struct InferenceTests {
         let text = DataType.nullable(.string)
         #expect(
             definition.columns.map(\.name) == [
-                "timestamp", "type", "user_id", "session_id", "locale", "path", "appVersion", "details.meta_a", "details.meta_b",
+                "timestamp", "type", "user_id", "session_id", "locale", "path", "appVersion", "details.meta_a",
+                "details.meta_b",
             ])
-        #expect(definition.columns.map(\.type) == [.dateTime64(precision: 3, timeZone: nil)] + Array(repeating: text, count: 8))
+        #expect(
+            definition.columns.map(\.type) == [.dateTime64(precision: 3, timeZone: nil)]
+                + Array(repeating: text, count: 8))
         #expect(definition.sortingKey == ["timestamp"])
         #expect(definition.timeColumn == "timestamp")
         #expect(definition.partitionBy == .day(column: "timestamp"))
@@ -87,11 +94,15 @@ struct InferenceTests {
     @Test("a time that is none, or out of reach, keeps its text and the record's time stands in")
     func badTimes() {
         let texts = ["0000-01-01T00:00:00Z", "9999-12-31T23:59:59Z", "yesterday", "2024-13-01", "2024-02-30T00:00:00"]
-        let records = [#"{"ts":"2024-02-29T00:00:00Z"}"#] + texts.map { #"{"ts":"\#($0)"}"# } + [#"{"ts":99999999999999999999}"#, #"{"ts":null}"#, "{}"]
+        let records =
+            [#"{"ts":"2024-02-29T00:00:00Z"}"#] + texts.map { #"{"ts":"\#($0)"}"# } + [
+                #"{"ts":99999999999999999999}"#, #"{"ts":null}"#, "{}",
+            ]
         let (_, finished, faults) = build(records)
         #expect(faults.isEmpty)
         let now = Scalar.int(1_700_000_000_000)
-        let expected: [[Scalar]] = [[.int(1_709_164_800_000), .null]] + texts.map { [now, .text($0)] }
+        let expected: [[Scalar]] =
+            [[.int(1_709_164_800_000), .null]] + texts.map { [now, .text($0)] }
             + [[now, .text("99999999999999999999")], [now, .null], [now, .null]]
         #expect(rows(finished.block, ["ts", "ts_string"]) == expected)
     }
@@ -113,7 +124,8 @@ struct InferenceTests {
         #expect(
             rows(finished.block, ["b", "i", "f", "s", "n", "ai", "af", "mix", "oo"]) == [
                 [
-                    .int(1), .int(1), .float(1.5), .text("x"), .null, .array([.int(1), .int(2)]), .array([.float(1), .float(2.5)]),
+                    .int(1), .int(1), .float(1.5), .text("x"), .null, .array([.int(1), .int(2)]),
+                    .array([.float(1), .float(2.5)]),
                     .array([.text("1"), .text("a"), .text("null"), .text(#"{"k":1}"#)]), .array([.text(#"{"a":1}"#)]),
                 ],
                 [.null, .null, .null, .null, .int(5), .array([]), .array([]), .array([]), .array([])],
@@ -123,7 +135,8 @@ struct InferenceTests {
     @Test("integers meeting floats widen; any other clash goes to <name>_<type>")
     func clashes() {
         let (builder, finished, _) = build([
-            #"{"v":1,"w":1}"#, #"{"v":2.5,"w":"x"}"#, #"{"v":3,"w":true}"#, #"{"v":"four","w":[1]}"#, #"{"v":[1,2],"w":{"a":1}}"#,
+            #"{"v":1,"w":1}"#, #"{"v":2.5,"w":"x"}"#, #"{"v":3,"w":true}"#, #"{"v":"four","w":[1]}"#,
+            #"{"v":[1,2],"w":{"a":1}}"#,
         ])
         #expect(builder.inferredDefinition().column("v")?.type == .nullable(.float64))
         #expect(
@@ -140,7 +153,8 @@ struct InferenceTests {
     @Test("numbers no column can hold keep their text")
     func hugeNumbers() {
         let (_, finished, _) = build([
-            #"{"i":1,"f":1.5}"#, #"{"i":18446744073709551615,"f":1e999}"#, #"{"i":-9223372036854775808,"f":9007199254740993}"#,
+            #"{"i":1,"f":1.5}"#, #"{"i":18446744073709551615,"f":1e999}"#,
+            #"{"i":-9223372036854775808,"f":9007199254740993}"#,
         ])
         #expect(
             rows(finished.block, ["i", "i_string", "f", "f_string"]) == [
@@ -152,7 +166,9 @@ struct InferenceTests {
 
     @Test("of a name that comes twice the last value counts")
     func duplicates() {
-        let (_, finished, _) = build([#"{"a":"x"}"#, #"{"a":"one","a":"two"}"#, #"{"a":"y","b":[1,2],"b":[3]}"#, #"{"a.b":1,"a":{"b":2}}"#])
+        let (_, finished, _) = build([
+            #"{"a":"x"}"#, #"{"a":"one","a":"two"}"#, #"{"a":"y","b":[1,2],"b":[3]}"#, #"{"a.b":1,"a":{"b":2}}"#,
+        ])
         #expect(
             rows(finished.block, ["a", "b", "a.b"]) == [
                 [.text("x"), .array([]), .null], [.text("two"), .array([]), .null],
@@ -168,7 +184,8 @@ struct InferenceTests {
 
     @Test("past the limit of columns the rest goes into one map, as JSON text")
     func manyColumns() {
-        let (builder, finished, _) = build([#"{"a":1,"b":2,"c":{"d":"x","e":null},"f":[1,2]}"#, #"{"a":3,"c":{"d":"y"}}"#], maxColumns: 3)
+        let (builder, finished, _) = build(
+            [#"{"a":1,"b":2,"c":{"d":"x","e":null},"f":[1,2]}"#, #"{"a":3,"c":{"d":"y"}}"#], maxColumns: 3)
         #expect(builder.inferredDefinition().columns.map(\.name) == ["_time", "a", "b", "_rest"])
         #expect(
             rows(finished.block, ["a", "_rest"]) == [
@@ -184,7 +201,9 @@ struct InferenceTests {
         #expect(faults.isEmpty)
         #expect(builder.paths.count <= builder.paths.limit)
         let rest = rows(finished.block, ["_rest"])
-        #expect(rest[5000] == [.map([.text("k5000"), .text(#"{"x":5000}"#)])] || rest[5000] == [.map([.text("k5000.x"), .text("5000")])])
+        #expect(
+            rest[5000] == [.map([.text("k5000"), .text(#"{"x":5000}"#)])]
+                || rest[5000] == [.map([.text("k5000.x"), .text("5000")])])
         #expect(rows(finished.block, ["a"])[9999] == [.int(9999)])
     }
 
@@ -206,9 +225,11 @@ struct InferenceTests {
             name: "t",
             columns: [
                 ColumnDefinition(name: "ts", type: .dateTime64(precision: 3, timeZone: nil)),
-                ColumnDefinition(name: "n", type: .nullable(.int64)), ColumnDefinition(name: "s", type: .nullable(.string)),
+                ColumnDefinition(name: "n", type: .nullable(.int64)),
+                ColumnDefinition(name: "s", type: .nullable(.string)),
             ], sortingKey: ["ts"], timeColumn: "ts", partitionBy: .day(column: "ts"), isInferred: true)
-        let (_, finished, _) = build([#"{"ts":1760000000,"n":1.5,"x":"new"}"#, #"{"ts":1760000001,"n":2,"s":3}"#], definition: definition)
+        let (_, finished, _) = build(
+            [#"{"ts":1760000000,"n":1.5,"x":"new"}"#, #"{"ts":1760000001,"n":2,"s":3}"#], definition: definition)
         #expect(finished.newColumns.map(\.name) == ["x", "s_int64"])
         #expect(finished.widenedColumns == [ColumnDefinition(name: "n", type: .nullable(.float64))])
         #expect(

@@ -15,7 +15,8 @@ final class Pipeline {
 
     init(
         _ fileSystem: any FileSystem, folder: String = "/data", columnar: ColumnarSettings = ColumnarSettings(),
-        settings: MaterializerSettings = MaterializerSettings(threads: 1, retryMs: 5, maxRetryMs: 20), starts: Bool = true
+        settings: MaterializerSettings = MaterializerSettings(threads: 1, retryMs: 5, maxRetryMs: 20),
+        starts: Bool = true
     ) throws {
         let clock = SystemClock()
         logStore = try LogStore.open(folder: folder + "/log", fileSystem: fileSystem, clock: clock)
@@ -39,7 +40,9 @@ final class Pipeline {
         return result
     }
 
-    func waitUntilVisible(_ position: LogPosition) -> Bool { materializer.waitUntilVisible(position, timeoutMs: 20_000) }
+    func waitUntilVisible(_ position: LogPosition) -> Bool {
+        materializer.waitUntilVisible(position, timeoutMs: 20_000)
+    }
 
     /// Waits until the topic has no lag.
     func waitUntilCaughtUp(_ topic: String) -> Bool {

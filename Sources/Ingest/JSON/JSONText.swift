@@ -12,7 +12,8 @@ enum JSONText {
         let ones: UInt64 = 0x0101_0101_0101_0101
         let quote = word ^ 0x2222_2222_2222_2222
         let backslash = word ^ 0x5c5c_5c5c_5c5c_5c5c
-        let found = ((quote &- ones) & ~quote) | ((backslash &- ones) & ~backslash)
+        let found =
+            ((quote &- ones) & ~quote) | ((backslash &- ones) & ~backslash)
             | ((word &- 0x2020_2020_2020_2020) & ~word) | word
         return found & 0x8080_8080_8080_8080
     }

@@ -114,7 +114,8 @@ struct PathTable: ~Copyable {
         }
         (path + prefix).update(from: key, count: keyCount)
         var isPlain = true
-        for index in 0..<keyCount where key[index] < 0x20 || key[index] == UInt8(ascii: "\"")
+        for index in 0..<keyCount
+        where key[index] < 0x20 || key[index] == UInt8(ascii: "\"")
             || key[index] == UInt8(ascii: "\\")
         {
             isPlain = false

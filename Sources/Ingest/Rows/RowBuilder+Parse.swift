@@ -236,7 +236,8 @@ extension RowBuilder {
     private func putSide(_ node: Int32, _ start: Int, _ close: Int, escaped: Bool) {
         let index = target(node, .text)
         guard index >= 0 else {
-            let isString = start > 0 && base[start - 1] == UInt8(ascii: "\"") && close < end
+            let isString =
+                start > 0 && base[start - 1] == UInt8(ascii: "\"") && close < end
                 && base[close] == UInt8(ascii: "\"")
             return putRest(node, isString ? start - 1 : start, isString ? close + 1 : close)
         }

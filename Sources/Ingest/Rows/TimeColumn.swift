@@ -42,7 +42,9 @@ struct TimeColumn: Equatable {
         } catch {
             return nil
         }
-        return best.map { TimeColumn(name: candidates[$0.rank], precision: $0.digits <= 3 ? 3 : $0.digits <= 6 ? 6 : 9) }
+        return best.map {
+            TimeColumn(name: candidates[$0.rank], precision: $0.digits <= 3 ? 3 : $0.digits <= 6 ? 6 : 9)
+        }
     }
 
     private static func moment(_ base: UnsafePointer<UInt8>, _ start: Int, _ end: Int) -> Moment? {

@@ -137,7 +137,8 @@ enum TimeText {
     private static func split(_ value: Int64, _ perSecond: Int64, digits: Int) -> Moment {
         let seconds = Civil.floorDivide(value, perSecond)
         let rest = value &- seconds &* perSecond
-        return Moment(seconds: seconds, nanos: Int32(truncatingIfNeeded: rest &* (1_000_000_000 / perSecond)), digits: digits)
+        return Moment(
+            seconds: seconds, nanos: Int32(truncatingIfNeeded: rest &* (1_000_000_000 / perSecond)), digits: digits)
     }
 
     /// `1713326652.123`, digit by digit so that nothing is rounded; `1.7e9` by way of a double.
