@@ -13,7 +13,6 @@ let package = Package(
                 .product(name: "Disk", package: "logstore"),
                 .product(name: "Compression", package: "logstore"),
                 .product(name: "Columnar", package: "logstore"),
-                .product(name: "QueryEngine", package: "logstore"),
                 .product(name: "Ingest", package: "logstore"),
             ]
         ),
