@@ -9,9 +9,9 @@ fail() { echo "check-binary: $binary: $*" >&2; exit 1; }
 headers=$(LC_ALL=C readelf --program-headers --section-headers --wide "$binary")
 grep -q 'INTERP' <<< "$headers" && fail "asks for a dynamic loader"
 grep -q '\.symtab' <<< "$headers" && fail "is not stripped"
-# Full Foundation brings Unicode's tables (named icudt…) and classes such as NSKeyedArchiver; FoundationEssentials
-# has neither. Their names stay in a stripped executable.
-for mark in icudt NSKeyedArchiver FoundationInternationalization; do
+# Full Foundation brings Unicode's tables (named icudt…), CoreFoundation and classes such as NSOperationQueue;
+# FoundationEssentials has none of them. Their names stay in a stripped executable.
+for mark in icudt CFRunLoop NSOperationQueue FoundationInternationalization; do
     LC_ALL=C grep -q --text --fixed-strings "$mark" "$binary" && fail "contains full Foundation (found $mark)"
 done
 size=$(stat -c %s "$binary")

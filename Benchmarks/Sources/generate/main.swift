@@ -97,7 +97,8 @@ struct LineWriter {
 }
 
 func complain(_ message: String) -> Never {
-    fputs("generate: \(message)\n", stderr)
+    let line = Array("generate: \(message)\n".utf8)
+    _ = write(STDERR_FILENO, line, line.count)
     exit(1)
 }
 
