@@ -15,6 +15,10 @@ public struct QueryError: Error, Sendable, CustomStringConvertible {
 
         /// The HTTP method or operation does not exist here.
         public static let unsupportedMethod = Code(1, "UNSUPPORTED_METHOD")
+        /// SELECT gives more or fewer columns than INSERT takes.
+        public static let columnCountMismatch = Code(20, "NUMBER_OF_COLUMNS_DOESNT_MATCH")
+        /// The database exists already.
+        public static let databaseAlreadyExists = Code(82, "DATABASE_ALREADY_EXISTS")
         /// A text value does not read as its type.
         public static let cannotParseText = Code(6, "CANNOT_PARSE_TEXT")
         /// The table has no such column (ALTER, INSERT).
