@@ -161,14 +161,12 @@ struct RowOrder {
     }
 }
 
-/// The rows of columns in the order of several ORDER BY items. Equal rows keep their order.
-func sortedRows(_ orders: [RowOrder], count: Int) -> [UInt32] {
-    guard let first = orders.first else { return (0..<UInt32(count)).map { $0 } }
-    struct Entry: BitwiseCopyable {
-        var prefix: UInt64
-        var row: UInt32
-    }
-    var entries = (0..<count).map { Entry(prefix: first.prefixes[$0], row: UInt32($0)) }
+/// The rows of columns in the order of several ORDER BY items, all or the `first` of them. Equal rows keep their
+/// order.
+func sortedRows(_ orders: [RowOrder], count: Int, first wanted: Int? = nil) -> [UInt32] {
+    let wanted = min(wanted ?? count, count)
+    guard let first = orders.first else { return (0..<UInt32(wanted)).map { $0 } }
+    var entries = SortEntry.all(first.prefixes, upTo: wanted < count / 4 ? wanted : nil)
     let isSimple = orders.count == 1 && first.isExact
     entries.sort { left, right in
         if left.prefix != right.prefix { return left.prefix < right.prefix }
@@ -178,7 +176,43 @@ func sortedRows(_ orders: [RowOrder], count: Int) -> [UInt32] {
         }
         return left.row < right.row
     }
-    return entries.map(\.row)
+    return entries.prefix(wanted).map(\.row)
+}
+
+private struct SortEntry: BitwiseCopyable {
+    var prefix: UInt64
+    var row: UInt32
+
+    /// The rows with their prefixes; with `wanted` given, those alone that can be among so many first.
+    static func all(_ prefixes: [UInt64], upTo wanted: Int?) -> [SortEntry] {
+        guard let wanted, wanted > 0 else {
+            return prefixes.indices.map { SortEntry(prefix: prefixes[$0], row: UInt32($0)) }
+        }
+        // A heap of the smallest prefixes, the largest of them on top.
+        var heap = Array(prefixes.prefix(wanted))
+        heap.sort(by: >)
+        heap.withUnsafeMutableBufferPointer { heap in
+            for prefix in prefixes[wanted...] where prefix < heap[0] {
+                heap[0] = prefix
+                siftDown(heap)
+            }
+        }
+        let bound = heap[0]
+        return prefixes.indices.lazy.filter { prefixes[$0] <= bound }
+            .map { SortEntry(prefix: prefixes[$0], row: UInt32($0)) }
+    }
+
+    private static func siftDown(_ heap: UnsafeMutableBufferPointer<UInt64>) {
+        var position = 0
+        while true {
+            var child = 2 * position + 1
+            if child >= heap.count { return }
+            if child + 1 < heap.count && heap[child + 1] > heap[child] { child += 1 }
+            if heap[child] <= heap[position] { return }
+            heap.swapAt(child, position)
+            position = child
+        }
+    }
 }
 
 /// Compares two rows by all orders in turn.

@@ -224,9 +224,10 @@ private struct AggregateMaker {
         let isNarrow = base.hasSuffix("TDigest") || base.hasSuffix("Timing")
         let value: DataType = type.isTemporal ? type : isNarrow ? .float32 : .float64
         let resultType = isMany ? DataType.array(value) : value
+        let wanted = levels
         let interpolates = !base.hasSuffix("Timing") && !type.isTemporal
         return function(resultType) {
-            QuantileState(levels: levels, resultType: resultType, interpolates: interpolates)
+            QuantileState(levels: wanted, resultType: resultType, interpolates: interpolates)
         }
     }
 

@@ -131,7 +131,7 @@ extension Column {
     }
 
     /// The values as doubles; the column must be of numbers.
-    func doubles() -> [Double] {
+    func asDoubles() -> [Double] {
         struct Doubles: NumberVisitor {
             func visit<Value: AggregateNumber>(_ values: [Value]) -> [Double] { values.map(\.asDouble) }
         }

@@ -101,7 +101,7 @@ final class QuantileState: AggregateState {
     }
 
     func update(_ arguments: [Column], groups: UnsafePointer<UInt32>?, rowCount: Int) {
-        let values = arguments[0].doubles()
+        let values = arguments[0].asDoubles()
         exact.withUnsafeMutableBufferPointer { exact in
             histograms.withUnsafeMutableBufferPointer { histograms in
                 forEachGrouped(values, groups) { group, value in

@@ -166,8 +166,8 @@ final class AverageState: AggregateState {
     }
 
     func finish() -> Column {
-        let sums = sum.finish().doubles()
-        let counts = counts.finish().doubles()
+        let sums = sum.finish().asDoubles()
+        let counts = counts.finish().asDoubles()
         return Column(type: .float64, data: .float64(zip(sums, counts).map { $0 / $1 }))
     }
 }
@@ -210,7 +210,7 @@ final class VarianceState: AggregateState {
     func grow(to groups: Int) { growArray(&moments, to: groups, Moments()) }
 
     func update(_ arguments: [Column], groups: UnsafePointer<UInt32>?, rowCount: Int) {
-        let values = arguments[0].doubles()
+        let values = arguments[0].asDoubles()
         moments.withUnsafeMutableBufferPointer { moments in
             forEachGrouped(values, groups) { group, value in moments[group].add(value) }
         }
@@ -273,8 +273,8 @@ final class CovarianceState: AggregateState {
     func grow(to groups: Int) { growArray(&moments, to: groups, Moments()) }
 
     func update(_ arguments: [Column], groups: UnsafePointer<UInt32>?, rowCount: Int) {
-        let first = arguments[0].doubles()
-        let second = arguments[1].doubles()
+        let first = arguments[0].asDoubles()
+        let second = arguments[1].asDoubles()
         for row in 0..<rowCount {
             moments[groups.map { Int($0[row]) } ?? 0].add(first[row], second[row])
         }
