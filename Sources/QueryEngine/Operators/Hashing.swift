@@ -9,7 +9,6 @@ func mixWords(_ left: UInt64, _ right: UInt64) -> UInt64 {
     return product.high ^ product.low
 }
 
-
 /// The hash of one word.
 @inline(__always)
 func hashWord(_ word: UInt64) -> UInt64 {

@@ -114,7 +114,8 @@ public final class QueryContext: Sendable {
     public init(
         database: any Database, databaseName: String = "default", clock: any Clock = SystemClock(),
         limits: QueryLimits = QueryLimits(), cancellation: CancellationToken = CancellationToken(),
-        systemTables: @escaping @Sendable (_ name: String) throws(QueryError) -> Block? = { _ throws(QueryError) in nil }
+        systemTables: @escaping @Sendable (_ name: String) throws(QueryError) -> Block? = { _ throws(QueryError) in nil
+        }
     ) {
         self.database = database
         self.databaseName = databaseName

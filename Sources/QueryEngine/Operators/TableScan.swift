@@ -1,4 +1,5 @@
 import Columnar
+import Synchronization
 
 /// Rows on their way through the operators: one column an input, empty where an input is not read.
 struct Frame {
@@ -85,7 +86,8 @@ final class TableScan: Sendable {
         var result: [Piece] = []
         for granule in 0..<source.granuleCount {
             if let decisive = verdicts.first(where: { $0.verdicts[granule] == Verdict.never }) {
-                report?.skipGranule(source, filters[decisive.filter], isSortingKey: isSortingKey(decisive.filter, source))
+                report?.skipGranule(
+                    source, filters[decisive.filter], isSortingKey: isSortingKey(decisive.filter, source))
                 continue
             }
             let decided = verdicts.filter { $0.verdicts[granule] == Verdict.always }.map(\.filter)
@@ -138,11 +140,9 @@ final class TableScan: Sendable {
     /// The rows of a granule that pass all filters; nil when there are none.
     func frame(_ piece: Piece, limiter: SortLimiter? = nil) throws(QueryError) -> Frame? {
         try context.checkpoint()
-        if let limiter, limiter.excludes(prefix: piece.bestPrefix) || (try excluding(piece)) != nil {
-            context.progress.skipped.wrappingAdd(1, ordering: .relaxed)
-            return nil
-        }
-        if limiter == nil, !piece.open.isEmpty, try excluding(piece) != nil {
+        var isExcluded = limiter?.excludes(prefix: piece.bestPrefix) ?? false
+        if !isExcluded { isExcluded = try excluding(piece) != nil }
+        if isExcluded {
             context.progress.skipped.wrappingAdd(1, ordering: .relaxed)
             return nil
         }
@@ -183,7 +183,8 @@ final class TableScan: Sendable {
         guard result.count == source.rowCount(granule: granule) else {
             throw QueryError(
                 .corruptedData,
-                "Cannot read part \(source.name): column \(definition.name) has \(result.count) rows in granule \(granule)")
+                "Cannot read part \(source.name): column \(definition.name) has \(result.count) rows in granule \(granule)"
+            )
         }
         return result
     }
@@ -226,8 +227,9 @@ struct GranuleReader {
             intersect(maskOfCodes(encoded.codes, known, nulls: columns[only].nulls))
             return
         }
+        let evaluation = scan.context.evaluation
         try narrow(filter.columns) { (inputs, count) throws(QueryError) in
-            truthMask(try filter.expression.evaluate(inputs, rowCount: count, context: scan.context.evaluation))
+            truthMask(try filter.expression.evaluate(inputs, rowCount: count, context: evaluation))
         }
     }
 
@@ -235,8 +237,9 @@ struct GranuleReader {
     mutating func apply(_ limiter: SortLimiter) throws(QueryError) {
         guard limiter.isActive else { return }
         for index in limiter.columns { try load(index) }
+        let evaluation = scan.context.evaluation
         try narrow(limiter.columns) { (inputs, count) throws(QueryError) in
-            try limiter.mask(inputs, rowCount: count, context: scan.context.evaluation)
+            try limiter.mask(inputs, rowCount: count, context: evaluation)
         }
     }
 

@@ -92,7 +92,8 @@ final class ExpressionBinder {
         if isDistinct || !parameters.isEmpty {
             if FunctionRegistry.lookup(name) == nil { throw unknownFunction(name, at: position) }
             throw QueryError(
-                .badArguments, "Function \(name) is no aggregate function: it takes no "
+                .badArguments,
+                "Function \(name) is no aggregate function: it takes no "
                     + (isDistinct ? "DISTINCT" : "parameters"), at: position)
         }
         if let bound = try bindSet(name, arguments, position) { return bound }

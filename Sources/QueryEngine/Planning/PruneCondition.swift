@@ -13,7 +13,7 @@ enum Verdict {
 ///
 /// Tests are the query's own comparisons, evaluated on the smallest and the largest value of each granule: types and
 /// their conversions are then the same as for rows.
-indirect enum PruneCondition {
+indirect enum PruneCondition: Sendable {
     case all([PruneCondition])
     case any([PruneCondition])
     case not(PruneCondition)
@@ -23,8 +23,8 @@ indirect enum PruneCondition {
     case unknown
 
     /// A comparison of an expression that grows with one column.
-    struct RangeTest {
-        enum Kind {
+    struct RangeTest: Sendable {
+        enum Kind: Sendable {
             /// Once true for a value, true for all larger ones.
             case growing(BoundExpression)
             /// Once true for a value, true for all smaller ones.

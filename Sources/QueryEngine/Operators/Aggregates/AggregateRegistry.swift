@@ -94,7 +94,8 @@ enum AggregateRegistry {
 
     private static func checkCondition(_ type: DataType?, name: String) throws(QueryError) {
         guard let type else {
-            throw QueryError(.wrongArgumentCount, "Aggregate function \(name) requires a condition as its last argument")
+            throw QueryError(
+                .wrongArgumentCount, "Aggregate function \(name) requires a condition as its last argument")
         }
         guard type.isNumeric || type.base == .nothing else {
             throw QueryError(

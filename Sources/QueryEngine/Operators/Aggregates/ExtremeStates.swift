@@ -261,7 +261,8 @@ func compareScalars(_ left: Scalar, _ right: Scalar) -> Int {
     case (.string(let left), .string(let right)):
         if left == right { return 0 }
         return left.lexicographicallyPrecedes(right) ? -1 : 1
-    case (.array(let left), .array(let right)), (.map(let left), .map(let right)), (.tuple(let left), .tuple(let right)):
+    case (.array(let left), .array(let right)), (.map(let left), .map(let right)),
+        (.tuple(let left), .tuple(let right)):
         for (one, other) in zip(left, right) {
             let comparison = compareScalars(one, other)
             if comparison != 0 { return comparison }
