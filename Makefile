@@ -10,7 +10,7 @@ RELEASE := -c release --product logstore -Xswiftc -static-executable -Xlinker -s
 SOURCES := Package.swift Sources Tests Benchmarks/Package.swift Benchmarks/Sources
 ROWS ?= 5000000
 
-.PHONY: help setup setup-system build demo test unit-test end-to-end tidy bench micro-bench lint format clean
+.PHONY: help setup setup-system build demo test unit-test end-to-end tidy bench micro-bench reference lint format clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -42,6 +42,9 @@ bench: setup build ## load ROWS (5,000,000) rows, run the 16 queries beside chDB
 
 micro-bench: setup-system ## scanner, codecs, CRC and hash table alone
 	swift run -c release --package-path Benchmarks micro
+
+reference: build ## write the lists of functions and formats in docs/sql.md from the binary
+	python3 Tools/sql-reference.py $(BINARY)
 
 lint: ## swift format in strict mode; shell scripts parse; Python compiles
 	swift format lint --strict --recursive --parallel $(SOURCES)

@@ -38,6 +38,12 @@ struct SnippetTests {
         #expect(SnippetTests.pages.contains("README.md"))
     }
 
+    @Test("docs/sql.md lists the functions, formats and system tables that there are")
+    func reference() throws {
+        let outcome = try run(["python3", Program.root + "/Tools/sql-reference.py", try Program.binary(), "--check"])
+        #expect(outcome.status == 0, "\(outcome.output)\(outcome.errors)")
+    }
+
     @Test("every marked command of the page works", arguments: pages)
     func page(_ page: String) throws {
         let space = try TemporaryFolder()
