@@ -44,7 +44,7 @@ extension ValueText {
         let scale = Civil.powerOfTen(precision)
         var seconds = Civil.floorDivide(ticks, scale)
         var fraction = ticks - seconds &* scale
-        if seconds > maxSeconds { (seconds, fraction) = (maxSeconds, 0) }
+        if seconds > maxSeconds { (seconds, fraction) = (maxSeconds, scale - 1) }
         if seconds < minSeconds { (seconds, fraction) = (minSeconds, 0) }
         let offset = iso ? 0 : Int64(zone.offsetSeconds(atUnix: seconds))
         appendLocal(seconds &+ offset, separator: iso ? 0x54 : 0x20, to: &bytes)
@@ -86,6 +86,15 @@ extension ValueText {
         }
         if let offset { return (local - Int64(offset), nanos) }
         return (zone.unix(local: local), nanos)
+    }
+}
+
+extension ValueText {
+    /// Reads the digits after a decimal point as nanoseconds; nil when there are others or none.
+    public static func parseFraction(_ bytes: UnsafeRawBufferPointer) -> Int32? {
+        var reader = TimeReader(bytes: bytes)
+        guard let nanos = reader.fraction(), reader.isAtEnd else { return nil }
+        return nanos
     }
 }
 

@@ -36,8 +36,6 @@ enum ComparisonFunctions {
 /// `a < b` and the like, for all types that can be compared.
 struct ComparisonFunction: ScalarFunction {
     let operation: ComparisonOperator
-    /// A constant string at the right or left, read as a value of the other side's type.
-    var converted: (index: Int, value: Scalar?, type: DataType)?
 
     var name: String { operation.rawValue }
 
@@ -73,16 +71,20 @@ struct ComparisonFunction: ScalarFunction {
         }
     }
 
-    func prepared(_ arguments: [FunctionArgument], type: DataType) throws(QueryError) -> any ScalarFunction {
-        let types = arguments.map(\.type.base)
-        for index in 0..<2 where types[index] == .string && types[1 - index] != .string {
-            guard let bytes = arguments[index].constantBytes else { continue }
-            let other = types[1 - index]
-            var copy = self
-            copy.converted = (index, try value(bytes, of: other), other)
-            return copy
+    func rewritten(
+        _ arguments: [BoundExpression]
+    ) throws(QueryError) -> (function: any ScalarFunction, arguments: [BoundExpression])? {
+        guard arguments.count == 2 else { return nil }
+        for index in 0..<2 where arguments[index].type.base == .string {
+            let other = arguments[1 - index].type.base
+            guard other != .string, other != .nothing, case .string(let bytes)? = arguments[index].constantValue,
+                let value = try value(bytes, of: other)
+            else { continue }
+            var converted = arguments
+            converted[index] = .constant(value, other)
+            return (self, converted)
         }
-        return self
+        return nil
     }
 
     /// The string as a value of `type`; nil for an enum that has no such name, which equals nothing.
@@ -118,14 +120,7 @@ struct ComparisonFunction: ScalarFunction {
     func evaluate(
         _ arguments: [Column], type: DataType, rowCount: Int, context: EvaluationContext
     ) throws(QueryError) -> Column {
-        var sides = arguments
-        if let converted {
-            guard let value = converted.value else {
-                return Column(type: .uint8, data: .uint8(repeated(operation == .notEquals, rowCount)))
-            }
-            sides[converted.index] = Column.constant(value, type: converted.type, count: rowCount)
-        }
-        let mask = try compareColumns(operation, sides[0], sides[1], count: rowCount)
+        let mask = try compareColumns(operation, arguments[0], arguments[1], count: rowCount)
         return Column(type: .uint8, data: .uint8(mask))
     }
 }

@@ -16,9 +16,9 @@ final class DictionaryResults: Sendable {
     private let entries = Mutex<[Entry]>([])
 
     /// The results over `dictionary`: those kept, or `compute`d now; nil as long as the dictionary is larger than the
-    /// rows seen of it, when going row by row costs less.
+    /// rows seen of it, when going row by row costs less, or when `compute` has none.
     func results(
-        _ dictionary: ValueDictionary, rowCount: Int, compute: () throws(QueryError) -> Column
+        _ dictionary: ValueDictionary, rowCount: Int, compute: () throws(QueryError) -> Column?
     ) throws(QueryError) -> MappedDictionary? {
         let isWorth = entries.withLock { entries -> (known: MappedDictionary?, now: Bool) in
             if let index = entries.firstIndex(where: { $0.dictionary === dictionary }) {
@@ -33,7 +33,8 @@ final class DictionaryResults: Sendable {
         if let known = isWorth.known { return known }
         guard isWorth.now else { return nil }
         // Computed outside the lock: at worst two threads do the same.
-        let results = MappedDictionary(try compute())
+        guard let computed = try compute() else { return nil }
+        let results = MappedDictionary(computed)
         return entries.withLock { entries in
             if let index = entries.firstIndex(where: { $0.dictionary === dictionary }) {
                 if let first = entries[index].results { return first }

@@ -56,6 +56,9 @@ public struct FunctionCall: Sendable {
     ) throws(QueryError) -> BoundExpression {
         do throws(QueryError) {
             let call = try bound(function, arguments, position)
+            if let value = call.function.knownResult(arguments.map { FunctionArgument(type: $0.type) }) {
+                return .constant(value, call.type)
+            }
             return try call.folded(context)
         } catch {
             var located = error
@@ -67,10 +70,15 @@ public struct FunctionCall: Sendable {
     private static func bound(
         _ function: any ScalarFunction, _ arguments: [BoundExpression], _ position: Int?
     ) throws(QueryError) -> FunctionCall {
+        if let other = try function.rewritten(arguments) {
+            return try bound(other.function, other.arguments, position)
+        }
         let isNullable = !function.handlesNulls && arguments.contains { $0.type.isNullable }
         let described = arguments.map { argument in
             FunctionArgument(
-                type: function.handlesNulls ? argument.type.withoutLowCardinality : argument.type.base,
+                type: function.seesWholeTypes
+                    ? argument.type
+                    : function.handlesNulls ? argument.type.withoutLowCardinality : argument.type.base,
                 constant: argument.constantValue)
         }
         if !function.handlesNulls, arguments.contains(where: { $0.type.base == .nothing }) {
@@ -201,23 +209,34 @@ public struct FunctionCall: Sendable {
         guard let found, case .dictionary(let encoded) = columns[found].data else { return nil }
         for column in columns where column.isConstant && column.isNull(at: 0) { return nil }
         let dictionary = encoded.dictionary
+        let source = columns[found].type.base
         guard
             let results = try dictionaryResults.results(
                 dictionary, rowCount: rowCount,
                 compute: { () throws(QueryError) in
-                    let count = dictionary.values.count
-                    let arguments = columns.enumerated().map { index, column in
-                        index == found
-                            ? dictionary.values.withType(columns[found].type.base)
-                            : column.withoutNulls.resized(to: count)
-                    }
-                    return try self.function.evaluate(
-                        arguments, type: self.innerType, rowCount: count, context: context
-                    )
-                    .flattened().withType(self.innerType)
+                    try overDictionary(dictionary.values.withType(source), at: found, columns, context)
                 })
         else { return nil }
         return results.column(codes: encoded.codes, nulls: columns[found].nulls, type: type)
+    }
+}
+
+extension FunctionCall {
+    /// The function over the values of a dictionary; nil when one of them, perhaps of no row, makes it throw.
+    private func overDictionary(
+        _ values: Column, at found: Int, _ columns: [Column], _ context: EvaluationContext
+    ) throws(QueryError) -> Column? {
+        let count = values.count
+        let arguments = columns.enumerated().map { index, column in
+            index == found ? values : column.withoutNulls.resized(to: count)
+        }
+        do throws(QueryError) {
+            return try function.evaluate(arguments, type: innerType, rowCount: count, context: context)
+                .flattened().withType(innerType)
+        } catch {
+            if function.canFail { return nil }
+            throw error
+        }
     }
 }
 

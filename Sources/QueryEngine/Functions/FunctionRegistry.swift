@@ -26,7 +26,9 @@ public enum FunctionRegistry {
     public static func isCaseInsensitive(_ name: String) -> Bool { caseInsensitive[name.lowercased()] != nil }
 
     private static let groups: [[any ScalarFunction]] = [
-        ComparisonFunctions.all
+        ComparisonFunctions.all, ConversionFunctions.all, ArithmeticFunctions.all, MathFunctions.all,
+        RoundingFunction.all,
+        LogicFunctions.all, ConditionalFunctions.all, InFunction.all,
     ]
 
     private static let functions: [String: any ScalarFunction] = {

@@ -20,10 +20,19 @@ public protocol ScalarFunction: Sendable {
     var canFail: Bool { get }
     /// Whether the result over a LowCardinality argument may be a dictionary too; `materialize` says no.
     var keepsDictionary: Bool { get }
+    /// Whether `resultType` gets the arguments' types with LowCardinality (`toTypeName`).
+    var seesWholeTypes: Bool { get }
+    /// The value, when the arguments' types alone decide it (`toTypeName`, `isNull` of what cannot be NULL).
+    func knownResult(_ arguments: [FunctionArgument]) -> Scalar?
     /// The result's type for these arguments; unless `handlesNulls`, arguments come without Nullable, and the
     /// evaluator makes the result Nullable when one was. LowCardinality is always taken off.
     /// Throws `.wrongArgumentCount`, `.illegalArgumentType`.
     func resultType(_ arguments: [FunctionArgument]) throws(QueryError) -> DataType
+    /// The function and arguments to use instead, when these are better put otherwise (a constant string beside a
+    /// date becomes a date); nil when not.
+    func rewritten(
+        _ arguments: [BoundExpression]
+    ) throws(QueryError) -> (function: any ScalarFunction, arguments: [BoundExpression])?
     /// The function made ready for these arguments: patterns compiled, sets built. Called once a query.
     func prepared(_ arguments: [FunctionArgument], type: DataType) throws(QueryError) -> any ScalarFunction
     /// Computes `rowCount` rows. `type` is what `resultType` said. Arguments are flat or `.constant`, their type
@@ -44,6 +53,14 @@ extension ScalarFunction {
     public var canFail: Bool { false }
     /// Over a dictionary it is evaluated once a distinct value.
     public var keepsDictionary: Bool { true }
+    /// LowCardinality does not matter.
+    public var seesWholeTypes: Bool { false }
+    /// Rows decide.
+    public func knownResult(_ arguments: [FunctionArgument]) -> Scalar? { nil }
+    /// As they are.
+    public func rewritten(
+        _ arguments: [BoundExpression]
+    ) throws(QueryError) -> (function: any ScalarFunction, arguments: [BoundExpression])? { nil }
     /// Nothing to prepare.
     public func prepared(_ arguments: [FunctionArgument], type: DataType) throws(QueryError) -> any ScalarFunction {
         self
