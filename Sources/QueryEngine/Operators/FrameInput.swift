@@ -61,25 +61,30 @@ struct FrameInput {
             var size = 1
             while start < pieces.count {
                 let round = start..<min(start + size, pieces.count)
-                let results = try forEachPiece(count: round.count, threads: threads(round.count), make: { [] }) {
-                    (state: inout [(Int, Frame)], index) throws(QueryError) in
-                    guard let frame = try scan.frame(pieces[round.lowerBound + index]) else { return }
-                    guard let ready = try stages.apply(frame), let mapped = try map(ready) else { return }
-                    state.append((index, mapped))
-                }
+                let results = try forEachPiece(
+                    count: round.count, threads: threads(round.count), make: { [(Int, Frame)]() },
+                    body: { (state, index) throws(QueryError) in
+                        guard let frame = try scan.frame(pieces[round.lowerBound + index]) else { return }
+                        guard let ready = try stages.apply(frame), let mapped = try map(ready) else { return }
+                        state.append((index, mapped))
+                    })
                 for (_, frame) in results.joined().sorted(by: { $0.0 < $1.0 }) where !(try consume(frame)) { return }
                 start = round.upperBound
                 size = min(size * 2, max(8, context.limits.threads * 4))
             }
         case .subquery(let executor):
             var isOver = false
-            try executor.run(while: { !isOver }) { (block) throws(QueryError) in
-                try context.checkpoint()
-                if isOver { return }
-                let frame = Frame(columns: block.columns, rowCount: block.rowCount)
-                guard let filtered = try stages.filter(frame), let ready = try stages.apply(filtered) else { return }
-                if let mapped = try map(ready), !(try consume(mapped)) { isOver = true }
-            }
+            try executor.run(
+                while: { !isOver },
+                { (block) throws(QueryError) in
+                    try context.checkpoint()
+                    if isOver { return }
+                    let frame = Frame(columns: block.columns, rowCount: block.rowCount)
+                    guard let filtered = try stages.filter(frame), let ready = try stages.apply(filtered) else {
+                        return
+                    }
+                    if let mapped = try map(ready), !(try consume(mapped)) { isOver = true }
+                })
         }
     }
 }

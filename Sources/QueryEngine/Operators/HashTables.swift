@@ -274,7 +274,7 @@ struct WordSet<Word: FixedWidthInteger & UnsignedInteger & BitwiseCopyable> {
     }
 
     /// The words, in no particular order.
-    func forEach(_ body: (Word) -> Void) {
+    func visit(_ body: (Word) -> Void) {
         if hasZero { body(0) }
         guard let slots else { return }
         for index in 0...mask where slots[index] != 0 { body(slots[index]) }

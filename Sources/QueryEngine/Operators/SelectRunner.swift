@@ -127,11 +127,12 @@ final class SelectRunner {
         _ writer: ResultWriter, while isWanted: () -> Bool, _ emit: (Block) throws(QueryError) -> Void
     ) throws(QueryError) {
         let projector = Projector(plan, context: context)
-        try input().stream(map: { (frame) throws(QueryError) in try projector.project(frame) }) {
-            (frame) throws(QueryError) in
-            let more = try writer.write(try writer.distinctRows(frame), emit)
-            return more && isWanted()
-        }
+        try input().stream(
+            map: { (frame) throws(QueryError) in try projector.project(frame) },
+            consume: { (frame) throws(QueryError) in
+                let more = try writer.write(try writer.distinctRows(frame), emit)
+                return more && isWanted()
+            })
     }
 
     private func runSorted(
@@ -143,22 +144,25 @@ final class SelectRunner {
         if plan.isDistinct {
             let buffer = SortBuffer(
                 items, keyColumns: projector.sortColumns, limit: nil, limiter: nil, context: context)
-            try input().stream(map: { (frame) throws(QueryError) in try projector.project(frame) }) {
-                (frame) throws(QueryError) in
-                let fresh = try writer.distinctRows(frame)
-                if fresh.rowCount > 0 { try buffer.add(fresh) }
-                return true
-            }
+            try input().stream(
+                map: { (frame) throws(QueryError) in try projector.project(frame) },
+                consume: { (frame) throws(QueryError) in
+                    let fresh = try writer.distinctRows(frame)
+                    if fresh.rowCount > 0 { try buffer.add(fresh) }
+                    return true
+                })
             if let sorted = try buffer.sorted() { _ = try writer.write(sorted, emit) }
             return
         }
         // A HAVING without groups filters behind the scan: what the scan saw is then no bound.
         let limiter = limit != nil && plan.having == nil && plan.arrayJoins.isEmpty ? SortLimiter(items[0]) : nil
-        let buffers = try input(limiter: limiter).fold(make: {
-            SortBuffer(items, keyColumns: projector.sortColumns, limit: limit, limiter: limiter, context: context)
-        }) { (buffer, frame) throws(QueryError) in
-            if let projected = try projector.project(frame) { try buffer.add(projected) }
-        }
+        let buffers = try input(limiter: limiter).fold(
+            make: {
+                SortBuffer(items, keyColumns: projector.sortColumns, limit: limit, limiter: limiter, context: context)
+            },
+            body: { (buffer, frame) throws(QueryError) in
+                if let projected = try projector.project(frame) { try buffer.add(projected) }
+            })
         guard let first = buffers.first else { return }
         for other in buffers.dropFirst() { try first.merge(other) }
         if limit != nil { rowsBeforeLimit = first.rowsSeen }

@@ -49,7 +49,7 @@ final class UniqueState: AggregateState {
 
     private func convert(_ group: Int) {
         var fresh = [UInt8](repeating: 0, count: HyperLogLog.size)
-        fresh.withUnsafeMutableBufferPointer { buffer in sets[group].forEach { HyperLogLog.add($0, buffer) } }
+        fresh.withUnsafeMutableBufferPointer { buffer in sets[group].visit { HyperLogLog.add($0, buffer) } }
         registers[group] = fresh
         registerBytes += fresh.count
         sets[group].removeAll()
@@ -60,7 +60,7 @@ final class UniqueState: AggregateState {
         for (group, target) in mapping.enumerated() {
             let target = Int(target)
             if other.registers[group].isEmpty {
-                other.sets[group].forEach { add($0, group: target) }
+                other.sets[group].visit { add($0, group: target) }
                 continue
             }
             if registers[target].isEmpty { convert(target) }
