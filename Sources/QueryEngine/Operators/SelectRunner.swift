@@ -89,7 +89,7 @@ final class SelectRunner {
     ) throws(QueryError) {
         try context.checkpoint()
         if plan.limit == 0 && !(plan.aggregation?.withTotals ?? false) { return }
-        let writer = ResultWriter(plan, columns: columns, context: context)
+        let writer = SelectOutput(plan, columns: columns, context: context)
         if plan.aggregation != nil {
             try runAggregation(writer, emit)
         } else if plan.orderBy.isEmpty {
@@ -124,7 +124,7 @@ final class SelectRunner {
     }
 
     private func runPlain(
-        _ writer: ResultWriter, while isWanted: () -> Bool, _ emit: (Block) throws(QueryError) -> Void
+        _ writer: SelectOutput, while isWanted: () -> Bool, _ emit: (Block) throws(QueryError) -> Void
     ) throws(QueryError) {
         let projector = Projector(plan, context: context)
         try input().stream(
@@ -136,7 +136,7 @@ final class SelectRunner {
     }
 
     private func runSorted(
-        _ writer: ResultWriter, _ emit: (Block) throws(QueryError) -> Void
+        _ writer: SelectOutput, _ emit: (Block) throws(QueryError) -> Void
     ) throws(QueryError) {
         let projector = Projector(plan, context: context)
         let limit = wantedRows
@@ -170,7 +170,7 @@ final class SelectRunner {
     }
 
     private func runAggregation(
-        _ writer: ResultWriter, _ emit: (Block) throws(QueryError) -> Void
+        _ writer: SelectOutput, _ emit: (Block) throws(QueryError) -> Void
     ) throws(QueryError) {
         guard let aggregation = plan.aggregation else { return }
         let context = context
@@ -212,7 +212,7 @@ final class SelectRunner {
     }
 
     private func finish(
-        _ aggregator: Aggregator, withTotals: Bool, _ writer: ResultWriter,
+        _ aggregator: Aggregator, withTotals: Bool, _ writer: SelectOutput,
         _ emit: (Block) throws(QueryError) -> Void
     ) throws(QueryError) {
         let projector = Projector(plan, context: context)

@@ -3,7 +3,7 @@ import Columnar
 /// The end of a SELECT, in the calling thread: DISTINCT, LIMIT BY, OFFSET, LIMIT, and out in blocks.
 ///
 /// Frames have the projections first and then the columns of LIMIT BY.
-final class ResultWriter {
+final class SelectOutput {
     private let plan: SelectPlan
     private let columns: [(name: String, type: DataType)]
     private let context: QueryContext
