@@ -21,7 +21,7 @@ public struct ColumnarSettings: Sendable, Hashable {
     /// Creates settings; the defaults suit a machine of 2 cores and 1 GB.
     public init(
         memoryBytes: Int = 64 << 20, flushRows: Int = 1 << 20, flushAgeMs: Int64 = 300_000,
-        mergeMaxBytes: UInt64 = 4 << 30, mergeMaxRows: Int = 64 << 20, mergeMaxParts: Int = 16,
+        mergeMaxBytes: UInt64 = 4 << 30, mergeMaxRows: Int = 16 << 20, mergeMaxParts: Int = 16,
         maintenanceIntervalMs: Int64 = 500, appendTimeoutMs: Int64 = 30_000
     ) {
         self.memoryBytes = memoryBytes

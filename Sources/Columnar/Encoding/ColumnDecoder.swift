@@ -163,7 +163,7 @@ private func spread<Value: BitwiseCopyable>(_ dense: [Value], _ nulls: [UInt8], 
 
 extension DictionaryData {
     /// Bytes the rows would take without the dictionary.
-    fileprivate var flatBytes: Int {
+    var flatBytes: Int {
         guard case .string(let values) = dictionary.values.data else { return codes.count * 16 }
         var total = 0
         for code in codes { total += Int(values.offsets[Int(code) + 1] - values.offsets[Int(code)]) + 4 }

@@ -25,6 +25,15 @@ struct MemoryPart: Sendable {
         }
     }
 
+    /// The rows of this part, then those of `newer`.
+    func followed(by newer: MemoryPart) -> MemoryPart {
+        var result = self
+        result.runs += newer.runs
+        result.rowCount += newer.rowCount
+        result.bytes += newer.bytes
+        return result
+    }
+
     private mutating func append(_ run: MemoryRun) {
         runs.append(run)
         rowCount += run.rowCount

@@ -6,8 +6,8 @@ import Synchronization
 /// All calls are safe from any thread. `append`, `flush`, `compact` and the calls that change the definition may
 /// block on the disk; `snapshot` and the plain properties do not.
 ///
-/// Locks, taken in this order: `flushing` (one flush at a time) → `appending` (memory parts change) → `commits`
-/// (the manifest) → `state`.
+/// Locks, taken in this order: `merging` (one merge at a time) → `flushing` (one flush at a time) → `appending`
+/// (memory parts change) → `commits` (the manifest) → `state`.
 public final class Table: Sendable {
     let folder: String
     let fileSystem: any FileSystem
@@ -17,10 +17,12 @@ public final class Table: Sendable {
     let state: Mutex<TableState>
     let appending = Mutex(())
     let flushing = Mutex(())
+    let merging = Mutex(())
+    let commits: Mutex<Manifest>
     private let listeners = Mutex<[@Sendable ([SourcePartition: Int64]) -> Void]>([])
 
     init(
-        folder: String, stored: StoredDefinition, fileSystem: any FileSystem, clock: any Clock,
+        folder: String, manifest: consuming Manifest, fileSystem: any FileSystem, clock: any Clock,
         settings: ColumnarSettings, budget: MemoryBudget
     ) {
         self.folder = folder
@@ -28,7 +30,11 @@ public final class Table: Sendable {
         self.clock = clock
         self.settings = settings
         self.budget = budget
-        state = Mutex(TableState(stored))
+        var state = TableState(manifest.content.stored)
+        state.storedOffsets = manifest.content.offsets
+        state.nextPart = manifest.content.nextPart
+        self.state = Mutex(state)
+        commits = Mutex(manifest)
     }
 
     deinit {

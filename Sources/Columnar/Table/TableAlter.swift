@@ -82,7 +82,7 @@ extension Table {
         try appending.withLock { _ throws(ColumnarError) in
             let changed = try body(state.withLock { $0.stored })
             try changed.definition.validate()
-            state.withLock { state in
+            try commit([.definition(changed)]) { state in
                 state.stored = changed
                 state.layout = MemoryLayoutOfColumns(changed)
             }

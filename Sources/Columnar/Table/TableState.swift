@@ -14,6 +14,12 @@ struct TableState: Sendable {
     /// When the oldest unflushed row (or offset) came; nil when there is none.
     var oldestPendingMs: Int64?
     var isDropped = false
+    /// The number the next part gets.
+    var nextPart: UInt64 = 1
+    /// Files that a failed commit may or may not name; removed once a commit succeeds.
+    var orphans: [String] = []
+    /// Parts found damaged while reading, with why, waiting to be set aside.
+    var damaged: [UInt64: String] = [:]
     var detachedParts = 0
     var flushError: ColumnarError?
     /// How many flushes failed in a row, and when the next try may be.
@@ -30,6 +36,35 @@ struct TableState: Sendable {
     var memoryRows: Int { rows.memoryRows + deadLetters.memoryRows }
     var memoryBytes: Int { rows.memoryBytes + deadLetters.memoryBytes }
     var hasPending: Bool { memoryRows > 0 || !pendingOffsets.isEmpty }
+    var allParts: [Part] { rows.parts + deadLetters.parts }
+
+    subscript(shelf: ShelfKind) -> Shelf {
+        get { shelf == .rows ? rows : deadLetters }
+        set {
+            switch shelf {
+            case .rows: rows = newValue
+            case .deadLetters: deadLetters = newValue
+            }
+        }
+    }
+
+    /// Takes parts out of view; returns them so that the caller lets go of them outside the lock.
+    mutating func removeParts(_ numbers: Set<UInt64>) -> [Part] {
+        let removed = allParts.filter { numbers.contains($0.number) }
+        rows.parts.removeAll { numbers.contains($0.number) }
+        deadLetters.parts.removeAll { numbers.contains($0.number) }
+        return removed
+    }
+
+    /// Puts what a failed flush was writing back in front of what came meanwhile.
+    mutating func restoreFlushing(offsets: [SourcePartition: Int64], oldestMs: Int64?) {
+        for shelf in [ShelfKind.rows, .deadLetters] {
+            if let flushing = self[shelf].flushing { self[shelf].memory = flushing.followed(by: self[shelf].memory) }
+            self[shelf].flushing = nil
+        }
+        pendingOffsets.merge(offsets) { max($0, $1) }
+        oldestPendingMs = oldestMs ?? oldestPendingMs
+    }
 }
 
 /// Rows of one shape: those of the table, or its dead letters.
