@@ -12,7 +12,8 @@ enum BitPacking {
 
     /// Appends `values[range] - base` in fields of `width` bits.
     static func pack(
-        _ values: UnsafeBufferPointer<UInt64>, _ range: Range<Int>, base: UInt64, width: Int, to builder: inout BlockBuilder
+        _ values: UnsafeBufferPointer<UInt64>, _ range: Range<Int>, base: UInt64, width: Int,
+        to builder: inout BlockBuilder
     ) {
         builder.append(count: byteCount(range.count, width: width)) { target in
             guard var next = target.baseAddress else { return }
@@ -59,7 +60,8 @@ enum BitPacking {
         switch width {
         case 8:
             for index in 0..<count {
-                target[index] = Value(truncatingIfNeeded: UInt64(start.load(fromByteOffset: index, as: UInt8.self)) &+ base)
+                target[index] = Value(
+                    truncatingIfNeeded: UInt64(start.load(fromByteOffset: index, as: UInt8.self)) &+ base)
             }
         case 16:
             for index in 0..<count {

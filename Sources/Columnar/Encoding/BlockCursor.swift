@@ -53,7 +53,9 @@ struct BlockCursor: ~Copyable {
     /// A varint that counts things, at most `max`.
     mutating func count(max: Int) throws(ColumnarError) -> Int {
         let value = try varint()
-        guard value <= UInt64(Swift.max(0, max)) else { throw corrupt("a count of \(value), at most \(max) are possible") }
+        guard value <= UInt64(Swift.max(0, max)) else {
+            throw corrupt("a count of \(value), at most \(max) are possible")
+        }
         return Int(value)
     }
 

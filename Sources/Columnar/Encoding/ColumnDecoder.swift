@@ -144,7 +144,9 @@ private func spread<Value: FixedWidthInteger & BitwiseCopyable>(_ dense: [Value]
     spread(dense, nulls, filler: 0)
 }
 
-private func spread<Value: StoredFloat>(_ dense: [Value], _ nulls: [UInt8]) -> [Value] { spread(dense, nulls, filler: 0) }
+private func spread<Value: StoredFloat>(_ dense: [Value], _ nulls: [UInt8]) -> [Value] {
+    spread(dense, nulls, filler: 0)
+}
 
 private func spread<Value: BitwiseCopyable>(_ dense: [Value], _ nulls: [UInt8], filler: Value) -> [Value] {
     [Value](unsafeUninitializedCapacity: nulls.count) { buffer, filled in

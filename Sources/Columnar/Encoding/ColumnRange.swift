@@ -1,7 +1,7 @@
 #if canImport(Glibc)
-import Glibc
+    import Glibc
 #elseif canImport(Musl)
-import Musl
+    import Musl
 #endif
 
 /// Smallest and largest value of rows, for skipping granules.
@@ -44,7 +44,9 @@ enum ColumnRange {
         }
     }
 
-    private static func signed<Value: FixedWidthInteger>(_ values: [Value], _ nulls: [UInt8]?, _ nullCount: Int) -> ValueRange {
+    private static func signed<Value: FixedWidthInteger>(_ values: [Value], _ nulls: [UInt8]?, _ nullCount: Int)
+        -> ValueRange
+    {
         let (low, high) = bounds(values, nulls)
         return ValueRange(
             minimum: .int(Int64(truncatingIfNeeded: low)), maximum: .int(Int64(truncatingIfNeeded: high)),
@@ -77,7 +79,9 @@ enum ColumnRange {
         return (low, high)
     }
 
-    private static func floats<Value: StoredFloat>(_ values: [Value], _ nulls: [UInt8]?, _ nullCount: Int) -> ValueRange? {
+    private static func floats<Value: StoredFloat>(_ values: [Value], _ nulls: [UInt8]?, _ nullCount: Int)
+        -> ValueRange?
+    {
         var low = Value.infinity
         var high = -Value.infinity
         for row in 0..<values.count where nulls == nil || nulls?[row] == 0 {
@@ -86,7 +90,8 @@ enum ColumnRange {
             low = min(low, value)
             high = max(high, value)
         }
-        return ValueRange(minimum: .float(Double(low)), maximum: .float(Double(high)), nullCount: nullCount, isExact: true)
+        return ValueRange(
+            minimum: .float(Double(low)), maximum: .float(Double(high)), nullCount: nullCount, isExact: true)
     }
 
     private static func strings(_ values: StringData, _ nulls: [UInt8]?, _ nullCount: Int) -> ValueRange {

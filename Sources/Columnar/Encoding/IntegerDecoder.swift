@@ -115,7 +115,9 @@ enum IntegerDecoder {
 
     /// Turns differences (the first place is free) into running sums from `first`.
     @inline(__always)
-    private static func sum<Value: FixedWidthInteger>(_ target: UnsafeMutablePointer<Value>, _ count: Int, from first: Value) {
+    private static func sum<Value: FixedWidthInteger>(
+        _ target: UnsafeMutablePointer<Value>, _ count: Int, from first: Value
+    ) {
         var value = first
         target[0] = value
         for index in 1..<max(1, count) {

@@ -20,7 +20,8 @@ enum IntegerEncoder {
     }
 
     private static func encode(
-        _ values: UnsafeBufferPointer<UInt64>, bytesPerValue: Int, isSigned: Bool, depth: Int, to builder: inout BlockBuilder
+        _ values: UnsafeBufferPointer<UInt64>, bytesPerValue: Int, isSigned: Bool, depth: Int,
+        to builder: inout BlockBuilder
     ) {
         let survey = IntegerSurvey(values, isSigned: isSigned)
         if survey.isConstant {
@@ -110,7 +111,9 @@ enum IntegerEncoder {
             codes.append(code)
         }
         let width = BitPacking.width(of: UInt64(interner.values.count - 1))
-        guard BitPacking.byteCount(codes.count, width: width) + interner.values.count * bytesPerValue < limit else { return false }
+        guard BitPacking.byteCount(codes.count, width: width) + interner.values.count * bytesPerValue < limit else {
+            return false
+        }
         builder.uint8(Encoding.localDictionary.rawValue)
         builder.count(interner.values.count)
         interner.values.withUnsafeBufferPointer {
@@ -150,7 +153,9 @@ enum IntegerEncoder {
     }
 
     private static func appendRaw(_ value: UInt64, _ bytesPerValue: Int, to builder: inout BlockBuilder) {
-        withUnsafeBytes(of: value.littleEndian) { builder.append(UnsafeRawBufferPointer(rebasing: $0[..<bytesPerValue])) }
+        withUnsafeBytes(of: value.littleEndian) {
+            builder.append(UnsafeRawBufferPointer(rebasing: $0[..<bytesPerValue]))
+        }
     }
 }
 

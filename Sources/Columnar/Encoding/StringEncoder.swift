@@ -1,7 +1,7 @@
 #if canImport(Glibc)
-import Glibc
+    import Glibc
 #elseif canImport(Musl)
-import Musl
+    import Musl
 #endif
 
 /// Chooses and writes the encoding of strings by looking at them.
@@ -65,7 +65,8 @@ enum StringEncoder {
     private static func encodeTemplate(
         _ values: StringData, _ lengths: StringLengths, to builder: inout BlockBuilder
     ) -> Bool {
-        guard values.count > 1, let length = lengths.common, (8...EncodingFormat.maxTemplateBytes).contains(length) else {
+        guard values.count > 1, let length = lengths.common, (8...EncodingFormat.maxTemplateBytes).contains(length)
+        else {
             return false
         }
         return values.bytes.withUnsafeBytes { bytes in
@@ -124,7 +125,9 @@ enum StringEncoder {
         let fits = values.bytes.withUnsafeBytes { bytes -> Bool in
             for row in 0..<values.count {
                 let range = Int(values.offsets[row])..<Int(values.offsets[row + 1])
-                guard let number = DecimalDigits.parse(UnsafeRawBufferPointer(rebasing: bytes[range])) else { return false }
+                guard let number = DecimalDigits.parse(UnsafeRawBufferPointer(rebasing: bytes[range])) else {
+                    return false
+                }
                 numbers.append(number)
             }
             return true

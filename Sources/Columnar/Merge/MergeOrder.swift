@@ -79,7 +79,8 @@ struct MergeOrderer {
         if keyIndices.isEmpty {
             for (number, source) in sources.enumerated() {
                 for granule in source.rowCounts.indices where source.rowCounts[granule] > 0 {
-                    orderer.order.take(source.rowCounts[granule], from: number, rowBytes: source.rowBytes(granule: granule))
+                    orderer.order.take(
+                        source.rowCounts[granule], from: number, rowBytes: source.rowBytes(granule: granule))
                 }
             }
         } else {

@@ -18,7 +18,9 @@ struct MergeSource: Sendable {
         let cutoff = Expiry.cutoff(ttl, nowMs: nowMs)
         for granule in 0..<part.granuleCount {
             let range = column.range(granule, rows: rowCounts[granule], nulls: Int(column.nullCounts[granule]))
-            if let range, let first = TimeUnits.milliseconds(range.minimum, type: column.type), first >= cutoff { continue }
+            if let range, let first = TimeUnits.milliseconds(range.minimum, type: column.type), first >= cutoff {
+                continue
+            }
             if range?.minimum == .null { continue }
             let mask = Expiry.mask(try part.read(column, granule: granule), cutoff: cutoff)
             let kept = mask.reduce(0) { $0 + Int($1) }

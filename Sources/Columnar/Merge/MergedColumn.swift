@@ -159,7 +159,8 @@ struct MergedDictionary {
         return MergedDictionary(interner, definition.type, codes, dictionaries)
     }
 
-    private init(_ interner: StringInterner, _ type: DataType, _ codes: [[UInt32]?], _ dictionaries: [ValueDictionary?]) {
+    private init(_ interner: StringInterner, _ type: DataType, _ codes: [[UInt32]?], _ dictionaries: [ValueDictionary?])
+    {
         self.interner = interner
         let order = interner.values.sortedRows()
         var ranks = [UInt32](repeating: 0, count: interner.count)
@@ -196,7 +197,8 @@ struct MergedDictionary {
         }
         precondition(isKnown, "BUG: a value that is not in the merged dictionary")
         return Column(
-            type: column.type, data: .dictionary(DictionaryData(codes: codes, dictionary: dictionary)), nulls: flat.nulls)
+            type: column.type, data: .dictionary(DictionaryData(codes: codes, dictionary: dictionary)),
+            nulls: flat.nulls)
     }
 }
 

@@ -18,7 +18,8 @@ extension Table {
             var done: UInt64 = 0
             for shelf in [ShelfKind.rows, .deadLetters] {
                 while let parts = final ? nextFinal(shelf) : nextMerge(shelf, isIdle: true) {
-                    progress(WorkProgress(doneBytes: done, totalBytes: max(done, report.bytesBefore), item: parts[0].name))
+                    progress(
+                        WorkProgress(doneBytes: done, totalBytes: max(done, report.bytesBefore), item: parts[0].name))
                     guard try merge(parts, shelf: shelf) else { continue }
                     report.merges += 1
                     report.rowsMerged += parts.reduce(0) { $0 + $1.rowCount }

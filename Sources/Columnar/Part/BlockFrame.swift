@@ -20,7 +20,10 @@ enum BlockFrame {
             let packed: [UInt8]
             switch compression {
             case .none: packed = raw
-            case .lz4: packed = try withBytes(raw) { (bytes) throws(CompressionError) in try Compression.compressBlockLZ4(bytes) }
+            case .lz4:
+                packed = try withBytes(raw) { (bytes) throws(CompressionError) in
+                    try Compression.compressBlockLZ4(bytes)
+                }
             case .zstd(let level):
                 packed = try withBytes(raw) { (bytes) throws(CompressionError) in
                     try Compression.compressBlockZSTD(bytes, level: level)

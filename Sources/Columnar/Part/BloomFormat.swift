@@ -148,7 +148,8 @@ struct BloomLocation: Sendable, Hashable {
         return result
     }
 
-    private static func match(_ bytes: [UInt8], hash: UInt64, width: Int, seed: UInt32) throws(ColumnarError) -> UInt64 {
+    private static func match(_ bytes: [UInt8], hash: UInt64, width: Int, seed: UInt32) throws(ColumnarError) -> UInt64
+    {
         let size = bytes.count - 4
         let found = bytes.withUnsafeBytes { bytes -> UInt64? in
             let stored = UInt32(littleEndian: bytes.loadUnaligned(fromByteOffset: size, as: UInt32.self))

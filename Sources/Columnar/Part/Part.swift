@@ -66,7 +66,8 @@ final class Part: Sendable {
                 onDamage: onDamage)
         } catch {
             file.close()
-            throw error.message.hasPrefix(path) ? error : ColumnarError(error.code, "\(path): \(error.message)", cause: error)
+            throw error.message.hasPrefix(path)
+                ? error : ColumnarError(error.code, "\(path): \(error.message)", cause: error)
         }
     }
 
@@ -137,7 +138,8 @@ final class Part: Sendable {
             return [UInt64](repeating: 0, count: words)
         }
         guard let bloom = column.bloom else { return [UInt64](repeating: .max, count: words) }
-        return try bloom.probe(hash: Hash64.hash(value), granules: granuleCount) { (offset, count) throws(ColumnarError) in
+        return try bloom.probe(hash: Hash64.hash(value), granules: granuleCount) {
+            (offset, count) throws(ColumnarError) in
             try bytes(at: offset, count: count)
         }
     }
@@ -175,7 +177,9 @@ extension Part {
     private static func readFooter(_ file: any File, size: UInt64) throws(ColumnarError) -> PartFooter {
         let path = file.path
         let least = PartFormat.headerBytes + PartFormat.trailerBytes
-        guard size >= UInt64(least) else { throw ColumnarError(.corrupt, "\(path) has \(size) bytes, too few for a part") }
+        guard size >= UInt64(least) else {
+            throw ColumnarError(.corrupt, "\(path) has \(size) bytes, too few for a part")
+        }
         let tailCount = Int(min(size, UInt64(PartFormat.tailBytes)))
         let tail = try onDisk { () throws(DiskError) in
             try file.readExactly(at: size - UInt64(tailCount), count: tailCount)
@@ -263,7 +267,8 @@ extension Part {
                     UInt32(littleEndian: $0.loadUnaligned(fromByteOffset: size - 4, as: UInt32.self))
                 }
                 guard CRC32C.checksum(Array(page.dropLast(4)), seed: index) == stored else {
-                    throw ColumnarError(.corrupt, "column \(column.name): Bloom filter page \(index) fails its checksum")
+                    throw ColumnarError(
+                        .corrupt, "column \(column.name): Bloom filter page \(index) fails its checksum")
                 }
                 offset += UInt64(size)
                 index += 1

@@ -147,7 +147,9 @@ extension PartFooter {
             guard rows > 0, rows <= granuleRows else { throw cursor.corrupt("a granule of \(rows) rows") }
             total += Int(rows)
         }
-        guard total == rowCount else { throw cursor.corrupt("granules of \(total) rows in all, the part has \(rowCount)") }
+        guard total == rowCount else {
+            throw cursor.corrupt("granules of \(total) rows in all, the part has \(rowCount)")
+        }
         for _ in 0..<(try cursor.count(max: cursor.remaining)) {
             sortingKey.append(UInt32(try cursor.count(max: Int(UInt32.max))))
         }
@@ -228,11 +230,14 @@ extension PartColumn {
         dictionary = BlockLocation(offset: offset, length: length, checksum: checksum)
     }
 
-    private mutating func readBloom(_ cursor: inout BlockCursor, granules: Int, blockEnd: UInt64) throws(ColumnarError) {
+    private mutating func readBloom(_ cursor: inout BlockCursor, granules: Int, blockEnd: UInt64) throws(ColumnarError)
+    {
         let offset = try cursor.varint()
         let groups = (granules + BloomFormat.groupGranules - 1) / BloomFormat.groupGranules
         let pages = try IntegerDecoder.decode(UInt32.self, count: groups, &cursor)
-        for count in pages where count == 0 || count > 1 << 20 { throw cursor.corrupt("a Bloom filter of \(count) pages") }
+        for count in pages where count == 0 || count > 1 << 20 {
+            throw cursor.corrupt("a Bloom filter of \(count) pages")
+        }
         let location = BloomLocation(offset: offset, pages: pages)
         guard offset <= blockEnd, location.byteCount(granules: granules) <= blockEnd - offset else {
             throw cursor.corrupt("the Bloom filter of column \(name) lies past the blocks")

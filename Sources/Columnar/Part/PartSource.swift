@@ -73,7 +73,9 @@ struct PartSource: GranuleSource {
     /// The range as the table's type has it; nil when the values change kind in a way that is not followed.
     private func widened(_ range: ValueRange, _ type: DataType, _ target: DataType) -> ValueRange? {
         if type.base == target.base { return range }
-        guard let low = range.minimum.widened(to: target), let high = range.maximum.widened(to: target) else { return nil }
+        guard let low = range.minimum.widened(to: target), let high = range.maximum.widened(to: target) else {
+            return nil
+        }
         return ValueRange(minimum: low, maximum: high, nullCount: range.nullCount, isExact: range.isExact)
     }
 }
@@ -86,7 +88,8 @@ extension Scalar {
         case (.int(let value), .float32), (.int(let value), .float64): return .float(Double(value))
         case (.uint(let value), .float32), (.uint(let value), .float64): return .float(Double(value))
         case (.int, .int8), (.int, .int16), (.int, .int32), (.int, .int64): return self
-        case (.uint(let value), .int8), (.uint(let value), .int16), (.uint(let value), .int32), (.uint(let value), .int64):
+        case (.uint(let value), .int8), (.uint(let value), .int16), (.uint(let value), .int32),
+            (.uint(let value), .int64):
             return Int64(exactly: value).map { .int($0) }
         case (.uint, .uint8), (.uint, .uint16), (.uint, .uint32), (.uint, .uint64): return self
         case (.float, .float32), (.float, .float64): return self

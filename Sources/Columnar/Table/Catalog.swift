@@ -76,7 +76,9 @@ public final class Catalog: Sendable {
                 try fileSystem.removeDirectory(folder)
             }
             // The marker goes last: until then the folder says what it is.
-            for file in try fileSystem.list(path) where file != Table.dropMarker { try fileSystem.remove(path + "/" + file) }
+            for file in try fileSystem.list(path) where file != Table.dropMarker {
+                try fileSystem.remove(path + "/" + file)
+            }
             for file in try fileSystem.list(path) { try fileSystem.remove(path + "/" + file) }
             try fileSystem.removeDirectory(path)
             try fileSystem.syncDirectory(folder)

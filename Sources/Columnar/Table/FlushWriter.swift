@@ -86,7 +86,8 @@ struct FlushWriter {
         for index in stored.definition.columns.indices {
             var most = 16
             for run in memory.runs {
-                most = max(most, try run.column(id: stored.ids[index], type: stored.definition.columns[index].type).largestRow)
+                most = max(
+                    most, try run.column(id: stored.ids[index], type: stored.definition.columns[index].type).largestRow)
             }
             largest += most
         }
@@ -219,11 +220,15 @@ extension Column {
             for row in 0..<count { sizes[start + row] += Int(values.offsets[row + 1] - values.offsets[row]) + 4 }
         case .array(let values):
             let average = values.elements.memoryBytes / max(1, values.elements.count) + 1
-            for row in 0..<count { sizes[start + row] += Int(values.offsets[row + 1] - values.offsets[row]) * average + 4 }
+            for row in 0..<count {
+                sizes[start + row] += Int(values.offsets[row + 1] - values.offsets[row]) * average + 4
+            }
         case .map(let values):
             let bytes = values.keys.memoryBytes + values.values.memoryBytes
             let average = bytes / max(1, values.keys.count) + 1
-            for row in 0..<count { sizes[start + row] += Int(values.offsets[row + 1] - values.offsets[row]) * average + 4 }
+            for row in 0..<count {
+                sizes[start + row] += Int(values.offsets[row + 1] - values.offsets[row]) * average + 4
+            }
         case .dictionary(let encoded):
             guard case .string(let values) = encoded.dictionary.values.data else { return }
             for row in 0..<count {

@@ -14,7 +14,8 @@ extension Table {
                 result.sizeBytes += part.sizeBytes
                 result.uncompressedBytes &+= part.uncompressedBytes
             }
-            result.deadLetterRows = state.deadLetters.memoryRows + state.deadLetters.parts.reduce(0) { $0 + $1.rowCount }
+            result.deadLetterRows =
+                state.deadLetters.memoryRows + state.deadLetters.parts.reduce(0) { $0 + $1.rowCount }
             result.detachedParts = state.detachedParts
             result.flushError = state.flushError?.message
             result.mergeError = state.mergeError?.message
