@@ -7,8 +7,8 @@ extension PartitionLog {
         let segment: SegmentState
         let file: any File
         /// Where to start looking, and which offset is there.
-        let position: Int64
-        let offset: Int64
+        var position: Int64
+        var offset: Int64
     }
 
     /// Whole record batches from the one that holds `offset` on, back to back as stored, about `maxBytes` of them but
@@ -17,10 +17,25 @@ extension PartitionLog {
     /// The checksum of every batch returned was verified. Throws `.offsetOutOfRange`, or `.corruptBatch` at a damaged
     /// place, with `resumeOffset`. Blocks.
     public func read(from offset: Int64, maxBytes: Int) throws(LogStoreError) -> [UInt8] {
-        guard let source = try source(for: offset) else { return [] }
+        guard var source = try source(for: offset) else { return [] }
         let wanted = max(offset, source.segment.baseOffset)
-        let start = try locate(wanted, source)
-        return try readBatches(source, from: start, requested: offset, maxBytes: maxBytes)
+        while true {
+            let damagedPosition: Int64
+            switch try locate(wanted, source) {
+            case .found(let position, let base):
+                let batches = try readBatches(source, from: position, at: base, requested: offset, maxBytes: maxBytes)
+                if let batches { return batches }
+                damagedPosition = position
+            case .damaged(let position):
+                damagedPosition = position
+            }
+            // The place may lie before what is wanted: then the index leads past it. Each turn starts further on.
+            let resume = resumePoint(source, pastPosition: max(damagedPosition, source.position))
+            guard let resume, resume.offset <= wanted else {
+                throw damaged(source, at: damagedPosition, wanted, resume?.offset)
+            }
+            (source.position, source.offset) = (resume.position, resume.offset)
+        }
     }
 
     /// What the state says about an offset.
@@ -94,7 +109,7 @@ extension PartitionLog {
         guard
             let indexes = SegmentIndexFiles.load(
                 folder: folder, baseOffset: segment.baseOffset, segmentBytes: segment.sizeBytes,
-                nextOffset: segment.endOffset, isSealed: true, fileSystem: environment.fileSystem)
+                maxNextOffset: segment.endOffset, fileSystem: environment.fileSystem)
         else { return nil }
         // Positions and offsets that fit each other at both ends and in the middle; the others are checked when used.
         let entries = indexes.offsets.entries
@@ -134,119 +149,115 @@ extension PartitionLog {
         return try bytes.withBytes { bytes throws(LogStoreError) in try RecordBatch(parsing: bytes) }
     }
 
-    /// The position of the batch that holds `offset`, and its base offset.
-    private func locate(
-        _ offset: Int64, _ source: Source
-    ) throws(LogStoreError) -> (position: Int64, offset: Int64) {
-        let result = try walk(offset, source, from: source.position, at: source.offset)
-        if let result { return result }
-        guard source.position > 0 else { throw damaged(source, at: 0, offset) }
-        // A wrong index entry led here, or damage lies between: look from the segment's start.
-        if let result = try walk(offset, source, from: 0, at: source.segment.baseOffset) { return result }
-        throw damaged(source, at: source.position, offset)
+    /// What came of looking for a batch.
+    private enum Location {
+        /// The batch starts there, with this base offset.
+        case found(position: Int64, baseOffset: Int64)
+        /// What starts there is not the batch that should.
+        case damaged(position: Int64)
     }
 
-    /// Goes from batch to batch by their headers; nil where they are not in order.
+    /// Looks for the batch that holds `offset`.
+    private func locate(_ offset: Int64, _ source: Source) throws(LogStoreError) -> Location {
+        let location = try walk(offset, source, from: source.position, at: source.offset)
+        // When not even the first step fits, the index or hint was wrong: look from the segment's start.
+        if case .damaged(source.position) = location, source.position > 0 {
+            return try walk(offset, source, from: 0, at: source.segment.baseOffset)
+        }
+        return location
+    }
+
+    /// Goes from batch to batch by their headers.
     private func walk(
         _ offset: Int64, _ source: Source, from start: Int64, at startOffset: Int64
-    ) throws(LogStoreError) -> (position: Int64, offset: Int64)? {
+    ) throws(LogStoreError) -> Location {
         var position = start
         var expected = startOffset
-        while position < source.segment.sizeBytes {
-            guard expected <= offset else { return nil }
+        // Where the header that leads to `position` lies: should nothing fit there, it may be that one which is wrong.
+        var previous = start
+        while position < source.segment.sizeBytes, expected <= offset {
             let batch: RecordBatch
             do throws(LogStoreError) {
                 batch = try header(source.file, at: position, source.segment)
             } catch {
-                if error.code == .corruptBatch { return nil }
+                if error.code == .corruptBatch { return .damaged(position: previous) }
                 throw error
             }
-            guard batch.baseOffset == expected, batch.lastOffsetDelta >= 0 else { return nil }
-            if batch.nextOffset > offset { return (position, expected) }
+            guard batch.baseOffset == expected, batch.lastOffsetDelta >= 0 else { return .damaged(position: previous) }
+            if batch.nextOffset > offset { return .found(position: position, baseOffset: expected) }
+            previous = position
             position += Int64(batch.sizeBytes)
             expected = batch.nextOffset
         }
-        return nil
+        return .damaged(position: previous)
     }
 
+    /// Reads whole batches from `position` on, where the batch with base offset `base` starts; nil when it is damaged.
     private func readBatches(
-        _ source: Source, from start: (position: Int64, offset: Int64), requested: Int64, maxBytes: Int
-    ) throws(LogStoreError) -> [UInt8] {
-        let left = source.segment.sizeBytes - start.position
-        let first = try header(source.file, at: start.position, source.segment)
-        guard Int64(first.sizeBytes) <= left else { throw damaged(source, at: start.position, start.offset) }
+        _ source: Source, from position: Int64, at base: Int64, requested: Int64, maxBytes: Int
+    ) throws(LogStoreError) -> [UInt8]? {
+        let left = source.segment.sizeBytes - position
+        let first = try header(source.file, at: position, source.segment)
+        guard Int64(first.sizeBytes) <= left else { return nil }
         let count = Int(min(left, Int64(max(first.sizeBytes, maxBytes))))
         var bytes = try translating { () throws(DiskError) in
-            try source.file.readExactly(at: UInt64(start.position), count: count)
+            try source.file.readExactly(at: UInt64(position), count: count)
         }
         var used = 0
-        var expected = start.offset
-        try bytes.withBytes { bytes throws(LogStoreError) in
+        var expected = base
+        bytes.withBytes { bytes in
             while bytes.count - used >= RecordBatch.headerBytes {
                 let rest = UnsafeRawBufferPointer(rebasing: bytes[used...])
+                // What comes before damage is given; the damage itself is met by the next read.
                 guard let batch = try? RecordBatch(parsing: rest), batch.baseOffset == expected,
-                    batch.lastOffsetDelta >= 0, Int64(used + batch.sizeBytes) <= left
-                else {
-                    // What comes before the damage is given first.
-                    if used > 0 { return }
-                    throw damaged(source, at: start.position, expected)
-                }
-                if batch.sizeBytes > rest.count { return }
-                guard batch.hasRightChecksum(rest) else {
-                    if used > 0 { return }
-                    throw damaged(source, at: start.position, expected)
-                }
+                    batch.lastOffsetDelta >= 0, batch.hasRightChecksum(rest)
+                else { return }
                 used += batch.sizeBytes
                 expected = batch.nextOffset
             }
         }
+        guard used > 0 else { return nil }
         bytes.removeLast(bytes.count - used)
         let hint = ReadHint(
-            offset: expected, segmentBaseOffset: source.segment.baseOffset,
-            position: start.position + Int64(used))
+            offset: expected, segmentBaseOffset: source.segment.baseOffset, position: position + Int64(used))
         state.withLock { $0.remember(hint, insteadOf: requested) }
         return bytes
     }
 
     /// The error of a damaged place at `position`, with the next offset that can be read.
-    private func damaged(_ source: Source, at position: Int64, _ offset: Int64) -> LogStoreError {
+    private func damaged(_ source: Source, at position: Int64, _ offset: Int64, _ resume: Int64?) -> LogStoreError {
         let segment = source.segment
         let path = SegmentFormat.path(folder, segment.baseOffset, SegmentFormat.logSuffix)
-        let resume = resumeOffset(source, pastPosition: position, offset)
+        let next = state.withLock { state in
+            state.segments.first { $0.baseOffset > segment.baseOffset }?.baseOffset
+        }
+        let resume = resume ?? next ?? segment.endOffset
         return LogStoreError(
             .corruptBatch,
             "\(path) is damaged near byte \(position): offsets \(offset)..<\(resume) cannot be read",
             resumeOffset: resume)
     }
 
-    /// The next offset past `position` where a whole, right batch starts, as the index knows; else the segment's end.
-    private func resumeOffset(_ source: Source, pastPosition: Int64, _ offset: Int64) -> Int64 {
+    /// The first place past `pastPosition` in the segment where the index knows a whole, right batch.
+    private func resumePoint(_ source: Source, pastPosition: Int64) -> (position: Int64, offset: Int64)? {
         let segment = source.segment
-        let (entries, isActive) = state.withLock { state in
-            if state.segments[state.segments.count - 1].baseOffset == segment.baseOffset {
-                return (state.activeIndexes.offsets, true)
-            }
-            return (OffsetIndex(), false)
+        let active = state.withLock { state in
+            state.segments[state.segments.count - 1].baseOffset == segment.baseOffset
+                ? state.activeIndexes.offsets : nil
         }
-        var index = entries
-        if !isActive {
-            // Indexes of a damaged segment rebuilt from it end at the damage; those on disk know what lies behind.
-            index =
-                SegmentIndexFiles.load(
-                    folder: folder, baseOffset: segment.baseOffset, segmentBytes: segment.sizeBytes,
-                    nextOffset: segment.endOffset, isSealed: false, fileSystem: environment.fileSystem
-                )?.offsets ?? OffsetIndex()
-        }
+        // Indexes of a damaged segment rebuilt from it end at the damage; those on disk know what lies behind.
+        let index =
+            active
+            ?? SegmentIndexFiles.guesses(
+                folder: folder, baseOffset: segment.baseOffset, segmentBytes: segment.sizeBytes,
+                maxNextOffset: segment.endOffset, fileSystem: environment.fileSystem)
         var position = pastPosition
         while let entry = index.firstEntry(pastPosition: position) {
             position = Int64(entry.position)
-            let entryOffset = segment.baseOffset + Int64(entry.relativeOffset)
-            if entryOffset > offset, isWholeBatch(source, at: position, offset: entryOffset) { return entryOffset }
+            let offset = segment.baseOffset + Int64(entry.relativeOffset)
+            if isWholeBatch(source, at: position, offset: offset) { return (position, offset) }
         }
-        let next = state.withLock { state in
-            state.segments.first { $0.baseOffset > segment.baseOffset }?.baseOffset
-        }
-        return next ?? segment.endOffset
+        return nil
     }
 
     private func isWholeBatch(_ source: Source, at position: Int64, offset: Int64) -> Bool {

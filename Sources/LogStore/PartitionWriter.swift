@@ -247,6 +247,7 @@ final class PartitionWriter: @unchecked Sendable {
             return times
         }
         indexFiles.write(offsets: [], times: closing[...])
+        _ = indexFiles.seal(syncing: false)
         indexFiles.close()
         indexFiles = SegmentIndexFiles(folder: log.folder, baseOffset: newBase, fileSystem: fileSystem)
         file = next
@@ -273,7 +274,7 @@ final class PartitionWriter: @unchecked Sendable {
     /// Syncs everything and says in the recovery point that it did, so that the next start need not scan.
     func close(_ log: PartitionLog) {
         guard log.failure == nil, sync(log) else { return }
-        let isClean = indexFiles.sync()
+        let isClean = indexFiles.seal(syncing: true)
         writeRecoveryPoint(isClean: isClean)
         try? recoveryFile?.sync()
         indexFiles.close()

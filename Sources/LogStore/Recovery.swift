@@ -91,20 +91,21 @@ struct Recovery {
 
     // MARK: Sealed segments
 
-    /// A segment that has a successor: believed when the recovery point lies past it and its time index is closed,
-    /// else read through.
+    /// A segment that has a successor: believed when the recovery point lies past it, its indexes have right
+    /// checksums and reach to the successor; else read through.
     private mutating func openSealed(
         _ base: Int64, next: Int64, _ point: RecoveryPoint?
     ) throws(LogStoreError) -> SegmentState {
         let path = SegmentFormat.path(folder, base, SegmentFormat.logSuffix)
         let file = try translating { () throws(DiskError) in try fileSystem.open(path, .read) }
         let size = Int64(clamping: try translating { () throws(DiskError) in try file.size() })
-        if let point, base < point.segmentBaseOffset, size > 0,
-            let closing = SegmentIndexFiles.closingEntry(folder: folder, baseOffset: base, fileSystem: fileSystem),
-            case let end = base + Int64(closing.relativeOffset), end <= next
+        if let point, base < point.segmentBaseOffset,
+            let indexes = SegmentIndexFiles.load(
+                folder: folder, baseOffset: base, segmentBytes: size, maxNextOffset: next, fileSystem: fileSystem),
+            let closing = indexes.times.entries.last, base + Int64(closing.relativeOffset) == next
         {
             return SegmentState(
-                baseOffset: base, endOffset: end, sizeBytes: size, maxTimestampMs: closing.maxTimestampMs)
+                baseOffset: base, endOffset: next, sizeBytes: size, maxTimestampMs: closing.maxTimestampMs)
         }
         let scan = try scan(file, base, limit: size)
         report.rebuiltIndexes += 1
@@ -117,6 +118,7 @@ struct Recovery {
                 baseOffset: base, endOffset: next, sizeBytes: size,
                 maxTimestampMs: max(scan.indexes.maxTimestampMs, environment.clock.nowMs()))
         }
+        if scan.nextOffset < next { problem(base, "offsets \(scan.nextOffset)..<\(next) are missing behind it") }
         var indexes = scan.indexes
         indexes.seal(segmentBase: base, nextOffset: scan.nextOffset)
         SegmentIndexFiles.replace(indexes, folder: folder, baseOffset: base, fileSystem: fileSystem)
@@ -164,8 +166,8 @@ struct Recovery {
 
     private func loadClean(_ point: RecoveryPoint, _ size: Int64) -> SegmentIndexes? {
         var indexes = SegmentIndexFiles.load(
-            folder: folder, baseOffset: point.segmentBaseOffset, segmentBytes: size, nextOffset: point.nextOffset,
-            isSealed: false, fileSystem: fileSystem)
+            folder: folder, baseOffset: point.segmentBaseOffset, segmentBytes: size,
+            maxNextOffset: point.nextOffset, fileSystem: fileSystem)
         indexes?.resume(maxTimestampMs: point.maxTimestampMs)
         return indexes
     }

@@ -38,8 +38,10 @@ struct SegmentIndexes: Hashable, Sendable {
         times.append(TimeIndex.Entry(maxTimestampMs: maxTimestampMs, relativeOffset: offset))
     }
 
-    /// Starts from what a recovery point knows of the bytes before `position`.
+    /// Goes on behind bytes that were believed, not read. The next batch gets an entry, so that it can be found even
+    /// if those bytes turn out to be damaged.
     mutating func resume(maxTimestampMs: Int64) {
+        bytesSinceEntry = Int(Int32.max)
         self.maxTimestampMs = max(self.maxTimestampMs, maxTimestampMs)
     }
 }
@@ -86,16 +88,28 @@ final class SegmentIndexFiles {
         }
     }
 
-    /// Makes both files durable; false when that or an earlier write failed.
-    func sync() -> Bool {
+    /// Ends both files with a checksum: from then on they may be believed without the segment. With `syncing` they are
+    /// made durable, too. False when that or an earlier write failed.
+    func seal(syncing: Bool) -> Bool {
         guard !isDamaged, let offsets, let times else { return false }
         do {
-            try offsets.sync()
-            try times.sync()
+            try Self.appendChecksum(offsets, writtenOffsets * OffsetIndex.entryBytes)
+            try Self.appendChecksum(times, writtenTimes * TimeIndex.entryBytes)
+            if syncing {
+                try offsets.sync()
+                try times.sync()
+            }
             return true
         } catch {
             return false
         }
+    }
+
+    private static func appendChecksum(_ file: any File, _ count: Int) throws(DiskError) {
+        let bytes = try file.readExactly(at: 0, count: count)
+        var writer = ByteWriter(capacity: 4)
+        writer.uint32(CRC32C.checksum(bytes))
+        try file.write(writer.bytes, at: UInt64(count))
     }
 
     func close() {
@@ -103,45 +117,52 @@ final class SegmentIndexFiles {
         times?.close()
     }
 
-    /// The indexes in the files of a segment of `segmentBytes` bytes that ends before `nextOffset`; nil when a file
-    /// is missing or cannot be right. `isSealed` asks for the time index's closing entry.
+    /// The indexes in the files of a segment of `segmentBytes` bytes whose offsets end before `maxNextOffset`; nil
+    /// when a file is missing, has no right checksum, or cannot be right.
     static func load(
-        folder: String, baseOffset: Int64, segmentBytes: Int64, nextOffset: Int64, isSealed: Bool,
-        fileSystem: any FileSystem
+        folder: String, baseOffset: Int64, segmentBytes: Int64, maxNextOffset: Int64, fileSystem: any FileSystem
     ) -> SegmentIndexes? {
-        let offsetCount = nextOffset - baseOffset
         // An entry stands for at least one header's worth of segment.
         let maxEntries = Int(segmentBytes / Int64(RecordBatch.headerBytes)) + 2
+        let offsetPath = SegmentFormat.path(folder, baseOffset, SegmentFormat.offsetIndexSuffix)
+        let timePath = SegmentFormat.path(folder, baseOffset, SegmentFormat.timeIndexSuffix)
         guard
-            let offsetBytes = try? fileSystem.readFile(
-                SegmentFormat.path(folder, baseOffset, SegmentFormat.offsetIndexSuffix),
-                maxBytes: maxEntries * OffsetIndex.entryBytes),
-            let timeBytes = try? fileSystem.readFile(
-                SegmentFormat.path(folder, baseOffset, SegmentFormat.timeIndexSuffix),
-                maxBytes: maxEntries * TimeIndex.entryBytes),
-            let offsets = OffsetIndex.decode(offsetBytes, segmentBytes: segmentBytes, offsetCount: offsetCount),
-            let times = TimeIndex.decode(timeBytes, offsetCount: offsetCount),
-            !isSealed || offsetCount == 0 || Int64(times.entries.last?.relativeOffset ?? 0) == offsetCount
+            let offsetBytes = readChecked(offsetPath, maxBytes: maxEntries * OffsetIndex.entryBytes, fileSystem),
+            let timeBytes = readChecked(timePath, maxBytes: maxEntries * TimeIndex.entryBytes, fileSystem),
+            let offsets = OffsetIndex.decode(
+                offsetBytes, segmentBytes: segmentBytes, offsetCount: maxNextOffset - baseOffset),
+            let times = TimeIndex.decode(timeBytes, offsetCount: maxNextOffset - baseOffset)
         else { return nil }
         return SegmentIndexes(offsets: offsets, times: times)
     }
 
-    /// The closing entry of a sealed segment's time index; nil when there is none of sense.
-    static func closingEntry(folder: String, baseOffset: Int64, fileSystem: any FileSystem) -> TimeIndex.Entry? {
-        let path = SegmentFormat.path(folder, baseOffset, SegmentFormat.timeIndexSuffix)
-        guard let file = try? fileSystem.open(path, .read), let size = try? file.size(),
-            size >= UInt64(TimeIndex.entryBytes), size % UInt64(TimeIndex.entryBytes) == 0,
-            let bytes = try? file.readExactly(at: size - UInt64(TimeIndex.entryBytes), count: TimeIndex.entryBytes)
-        else { return nil }
-        var reader = ByteReader(bytes)
-        guard let timestamp = try? reader.int64(), let offset = try? reader.uint32() else { return nil }
-        return TimeIndex.Entry(maxTimestampMs: timestamp, relativeOffset: offset)
+    private static func readChecked(_ path: String, maxBytes: Int, _ fileSystem: any FileSystem) -> [UInt8]? {
+        guard let bytes = try? fileSystem.readFile(path, maxBytes: maxBytes + 4), bytes.count >= 4 else { return nil }
+        var reader = ByteReader(Array(bytes.suffix(4)))
+        let entries = Array(bytes.dropLast(4))
+        guard (try? reader.uint32()) == CRC32C.checksum(entries) else { return nil }
+        return entries
     }
 
-    /// Writes the files anew, as far as the disk lets.
+    /// What the offset index of a damaged segment says, checksum or not: places to look for a batch, no more.
+    static func guesses(
+        folder: String, baseOffset: Int64, segmentBytes: Int64, maxNextOffset: Int64, fileSystem: any FileSystem
+    ) -> OffsetIndex {
+        let path = SegmentFormat.path(folder, baseOffset, SegmentFormat.offsetIndexSuffix)
+        let maxEntries = Int(segmentBytes / Int64(RecordBatch.headerBytes)) + 2
+        guard let bytes = try? fileSystem.readFile(path, maxBytes: maxEntries * OffsetIndex.entryBytes + 4) else {
+            return OffsetIndex()
+        }
+        let entries = Array(bytes.prefix(bytes.count / OffsetIndex.entryBytes * OffsetIndex.entryBytes))
+        return OffsetIndex.decode(entries, segmentBytes: segmentBytes, offsetCount: maxNextOffset - baseOffset)
+            ?? OffsetIndex()
+    }
+
+    /// Writes the files of a sealed segment anew, as far as the disk lets.
     static func replace(_ indexes: SegmentIndexes, folder: String, baseOffset: Int64, fileSystem: any FileSystem) {
         let files = SegmentIndexFiles(folder: folder, baseOffset: baseOffset, fileSystem: fileSystem)
         files.write(offsets: indexes.offsets.entries[...], times: indexes.times.entries[...])
+        _ = files.seal(syncing: false)
         files.close()
     }
 }

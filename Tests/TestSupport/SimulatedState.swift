@@ -44,8 +44,11 @@ final class SimulatedContent {
             durable.append(contentsOf: repeatElement(0, count: content.count - durable.count))
         }
         for sector in dirty {
-            let range = sector * Self.sectorBytes..<min((sector + 1) * Self.sectorBytes, content.count)
-            if range.lowerBound < range.upperBound { durable.replaceSubrange(range, with: content[range]) }
+            // A sector past the end was cut since.
+            let end = min((sector + 1) * Self.sectorBytes, content.count)
+            guard sector * Self.sectorBytes < end else { continue }
+            let range = sector * Self.sectorBytes..<end
+            durable.replaceSubrange(range, with: content[range])
         }
         dirty = []
     }
