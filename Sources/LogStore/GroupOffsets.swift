@@ -94,6 +94,8 @@ final class GroupOffsets: @unchecked Sendable {
             report.cutBytes += Int64(bytes.count - end)
             try translating { () throws(DiskError) in try openedFile.truncate(to: UInt64(end)) }
         }
+        // What only the process before had handed to the system is shown from now on, so it must stay.
+        if end > 0 { try translating { () throws(DiskError) in try openedFile.sync() } }
     }
 
     var names: [String] { groups.withLock { $0.keys.sorted() } }

@@ -60,17 +60,17 @@ public struct RecordBatchBuilder: Sendable {
 
     /// Adds a record of arrays.
     public mutating func append(
-        timestampMs: Int64, key: [UInt8]? = nil, value: [UInt8]?, headers: [(key: [UInt8], value: [UInt8]?)] = []
+        timestampMs: Int64, key: [UInt8]? = nil, value: [UInt8], headers: [(key: [UInt8], value: [UInt8]?)] = []
     ) {
-        let appendValue: (inout RecordBatchBuilder, UnsafeRawBufferPointer?) -> Void = { builder, key in
-            if let value {
-                value.withUnsafeBytes { builder.append(timestampMs: timestampMs, key: key, value: $0, headers: headers) }
-            } else {
-                builder.append(
-                    timestampMs: timestampMs, key: key, value: UnsafeRawBufferPointer?.none, headers: headers)
+        value.withUnsafeBytes { value in
+            guard let key else {
+                append(timestampMs: timestampMs, value: value, headers: headers)
+                return
+            }
+            key.withUnsafeBytes { key in
+                append(timestampMs: timestampMs, key: key, value: value, headers: headers)
             }
         }
-        if let key { key.withUnsafeBytes { appendValue(&self, $0) } } else { appendValue(&self, nil) }
     }
 
     private mutating func append(_ headers: [(key: [UInt8], value: [UInt8]?)]) {
