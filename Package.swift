@@ -27,6 +27,8 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-log.git", from: "1.16.0"),
         .package(url: "https://github.com/apple/swift-nio.git", from: "2.101.0"),
         .package(url: "https://github.com/hummingbird-project/hummingbird.git", from: "2.28.0", traits: []),
+        .package(url: "https://github.com/apple/swift-nio-extras.git", from: "1.34.1"),
+        .package(url: "https://github.com/apple/swift-http-types.git", from: "1.8.0", traits: []),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle.git", from: "2.13.0"),
         .package(url: "https://github.com/swift-server/async-http-client.git", from: "1.37.0"),
     ],
@@ -56,25 +58,32 @@ let package = Package(
         .target(
             name: "Server",
             dependencies: [
-                "QueryEngine", "Ingest", "LogStore", "Columnar", "Compression", "Disk",
+                "QueryEngine", "Ingest", "LogStore", "Columnar", "Compression", "Disk", "CKernels",
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "HummingbirdCore", package: "hummingbird"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+                .product(name: "NIOHTTPTypesHTTP1", package: "swift-nio-extras"),
+                .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+                .product(name: "UnixSignals", package: "swift-service-lifecycle"),
             ],
             swiftSettings: swiftSettings
         ),
         .executableTarget(
             name: "logstore",
             dependencies: [
-                "Server", "QueryEngine", "Columnar", "LogStore", "Disk",
+                "Server", "QueryEngine", "Ingest", "Columnar", "LogStore", "Compression", "Disk", "CKernels",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),
+                .product(name: "HTTPTypes", package: "swift-http-types"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
             ],
             swiftSettings: swiftSettings
         ),
@@ -89,7 +98,13 @@ let package = Package(
             name: "QueryEngineTests", dependencies: ["QueryEngine", "Columnar", "Disk", "TestSupport"],
             exclude: ["Expressions"]),
         .testTarget(name: "IngestTests", dependencies: ["Ingest", "LogStore", "Columnar", "Disk", "TestSupport"]),
-        .testTarget(name: "ServerTests", dependencies: ["Server", "Ingest", "QueryEngine", "Disk", "TestSupport"]),
+        .testTarget(
+            name: "ServerTests",
+            dependencies: [
+                "Server", "Ingest", "QueryEngine", "Columnar", "LogStore", "Disk", "TestSupport",
+                .product(name: "HTTPTypes", package: "swift-http-types"),
+                .product(name: "Logging", package: "swift-log"),
+            ]),
         .testTarget(name: "TidyTests"),
         .testTarget(name: "EndToEndTests"),
     ],

@@ -14,4 +14,10 @@ uint32_t logstore_crc32c_portable(uint32_t crc, const void *bytes, size_t length
 /// Names the calling thread for `top -H` and debuggers; 15 bytes are kept.
 void logstore_name_thread(const char *name);
 
+/// Makes the allocator keep few arenas and give memory back. Call before the first thread is started.
+void logstore_tune_allocator(void);
+
+/// The environment: `NAME=value` strings, ended by NULL.
+char **logstore_environment(void);
+
 #endif

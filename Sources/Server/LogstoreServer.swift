@@ -1,0 +1,134 @@
+import Disk
+import Hummingbird
+import HummingbirdCore
+import LogStore
+import Logging
+import NIOCore
+import NIOPosix
+import QueryEngine
+import ServiceLifecycle
+import UnixSignals
+
+/// The server: a store with HTTP in front of it, run until it is told to stop.
+public final class LogstoreServer: Sendable {
+    private let configuration: ServerConfiguration
+    private let store: Store
+    private let logger: Logger
+    private let queryPool: BlockingPool
+    private let diskPool: BlockingPool
+
+    /// Puts the server together around an open store.
+    public init(configuration: ServerConfiguration, store: Store, logger: Logger) {
+        self.configuration = configuration
+        self.store = store
+        self.logger = logger
+        queryPool = BlockingPool(
+            name: "query", limit: configuration.number("max_concurrent_queries"),
+            queueLimit: configuration.number("max_waiting_queries"))
+        diskPool = BlockingPool(name: "disk", limit: 4, queueLimit: 4096)
+    }
+
+    /// Serves until a signal (SIGTERM, SIGINT) or the surrounding task ends it: then no new connections are taken,
+    /// requests under way are finished, and the store is closed. `onRunning` is told the port.
+    public func run(
+        signals: [UnixSignal] = [.sigterm, .sigint], onRunning: @escaping @Sendable (Int) async -> Void = { _ in }
+    ) async throws {
+        let group = MultiThreadedEventLoopGroup(numberOfThreads: configuration.number("http_threads"))
+        let application = Application(
+            responder: responder(), server: channelBuilder(),
+            configuration: ApplicationConfiguration(
+                address: .hostname(configuration.host, port: configuration.port), serverName: "logstore", backlog: 512,
+                availableConnectionsDelegate: MaximumAvailableConnections(
+                    configuration.number("max_connections"), logger: logger)),
+            onServerRunning: { channel in await onRunning(channel.localAddress?.port ?? 0) },
+            eventLoopGroupProvider: .shared(group), logger: logger)
+        var services = ServiceGroupConfiguration(
+            services: [
+                .init(service: Maintenance(store: store, pool: diskPool, logger: logger)),
+                .init(service: application, successTerminationBehavior: .gracefullyShutdownGroup),
+            ],
+            gracefulShutdownSignals: signals, logger: logger)
+        services.maximumGracefulShutdownDuration = .milliseconds(configuration.milliseconds("shutdown_timeout"))
+        let failure: (any Error)?
+        do {
+            try await ServiceGroup(configuration: services).run()
+            failure = nil
+        } catch {
+            failure = error
+        }
+        try? await group.shutdownGracefully()
+        await close()
+        if let failure { throw failure }
+    }
+
+    private func close() async {
+        let store = store
+        let logger = logger
+        let pools = [queryPool, diskPool]
+        await withCheckedContinuation { (continuation: CheckedContinuation<Void, Never>) in
+            _ = Thread(name: "close") {
+                for pool in pools { pool.stop() }
+                if let failure = store.close() { logger.error("not everything could be flushed: \(failure)") }
+                continuation.resume()
+            }
+        }
+        logger.info("stopped")
+    }
+
+    private func channelBuilder() -> HTTPServerBuilder {
+        let idle = TimeAmount.milliseconds(configuration.milliseconds("idle_timeout"))
+        let header = TimeAmount.milliseconds(configuration.milliseconds("header_timeout"))
+        return HTTPServerBuilder { responder in
+            ServerChannel(
+                inner: HTTP1Channel(responder: responder, configuration: .init(idleTimeout: idle)),
+                headerTimeout: header)
+        }
+    }
+
+    private func responder() -> Responder {
+        let metrics = ServerMetrics()
+        let startMs = store.clock.nowMs()
+        let runner = QueryRunner(engine: store.engine, clock: store.clock, pool: queryPool, metrics: metrics)
+        return Responder(
+            authenticator: Authenticator(users: configuration.users), configuration: configuration, metrics: metrics,
+            query: QueryEndpoint(
+                runner: runner, configuration: configuration, displayName: Machine.hostName, clock: store.clock),
+            ingest: IngestEndpoint(
+                ingestor: store.ingestor, logStore: store.logStore, pool: diskPool, configuration: configuration,
+                metrics: metrics,
+                clock: store.clock),
+            grafana: GrafanaEndpoint(runner: runner, clock: store.clock),
+            health: HealthEndpoint(store: store, configuration: configuration, pool: diskPool, startMs: startMs),
+            prometheus: MetricsEndpoint(
+                store: store, metrics: metrics, queries: runner, pool: diskPool, startMs: startMs),
+            tail: TailEndpoint(logStore: store.logStore, pool: diskPool),
+            admin: AdminEndpoint(
+                catalog: store.catalog, logStore: store.logStore, pool: diskPool, defaults: store.topicDefaults))
+    }
+}
+
+/// Work done now and then: the log's retention.
+private struct Maintenance: Service {
+    let store: Store
+    let pool: BlockingPool
+    let logger: Logger
+
+    func run() async throws {
+        await cancelWhenGracefulShutdown {
+            while !Task.isCancelled {
+                do {
+                    try await Task.sleep(for: .seconds(30))
+                } catch {
+                    return
+                }
+                let store = store
+                do {
+                    let freed = try await pool.run { try store.logStore.applyRetention() }
+                    if freed > 0 { logger.info("the log's retention freed \(freed) bytes") }
+                } catch {
+                    logger.error("the log's retention failed: \(error)")
+                }
+            }
+        }
+    }
+}
