@@ -6,8 +6,10 @@ import Columnar
 /// others by a hash of their name. What has no column yet gets one (in inferred tables), in this object first:
 /// `finish` says which columns the table must add or widen before it can take the block.
 ///
-/// Not for use by several threads at once. Whenever the table's definition changed by other hands, a new builder is
-/// made.
+/// Not for use by several threads at once. Whenever other hands changed the table's definition, a new builder is made.
+///
+/// What parsing touches is `@exclusivity(unchecked)`: the run-time checks on these properties would take a third of
+/// its time, and no access to them overlaps another.
 final class RowBuilder {
     /// The map column for what has no column of its own.
     static let restName = "_rest"
@@ -26,11 +28,11 @@ final class RowBuilder {
     /// Columns past which an inferred table puts the rest into one map.
     let maxColumns: Int
     /// Complete rows since the last `finish`.
-    private(set) var rowCount = 0
+    @exclusivity(unchecked) private(set) var rowCount = 0
     /// Bytes of the records in those rows.
     private(set) var recordBytes = 0
 
-    var fields: UnsafeMutablePointer<FieldBuilder>
+    @exclusivity(unchecked) var fields: UnsafeMutablePointer<FieldBuilder>
     private(set) var fieldCount = 0
     private var fieldCapacity = 64
     private var fieldIndices: [String: Int32] = [:]
@@ -43,22 +45,22 @@ final class RowBuilder {
     private var timeColumn: String?
     private var restField: Int32 = -1
 
-    var paths: PathTable
+    @exclusivity(unchecked) var paths: PathTable
     /// For each path, the field for each kind of value.
-    var targets: [Int32]
+    @exclusivity(unchecked) var targets: [Int32]
     /// The paths of the last record, in order.
-    var order: [Int32] = []
+    @exclusivity(unchecked) var order: [Int32] = []
     /// How many names of the record at hand were passed.
-    var ordinal = 0
+    @exclusivity(unchecked) var ordinal = 0
 
     // The record at hand.
-    var base: UnsafePointer<UInt8>
-    var end = 0
-    var timestampMs: Int64 = 0
+    @exclusivity(unchecked) var base: UnsafePointer<UInt8>
+    @exclusivity(unchecked) var end = 0
+    @exclusivity(unchecked) var timestampMs: Int64 = 0
 
     let powers = JSONNumber.makePowers()
-    var dates = DateCache()
-    var scratch: [UInt8] = []
+    @exclusivity(unchecked) var dates = DateCache()
+    @exclusivity(unchecked) var scratch: [UInt8] = []
     private let emptyRecord: UnsafeMutablePointer<UInt8>
 
     /// Creates a builder for a table; `definition` is nil when the first record is to make the table.
