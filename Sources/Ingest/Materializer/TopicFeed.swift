@@ -64,7 +64,6 @@ final class TopicFeed {
                 let taken = try take(partition)
                 readBytes += taken
                 if taken > 0 { isBehind = true }
-                if builder.isFull || letters.bytes >= settings.maxDeadLetterBytes { try append() }
             }
         }
         try append()
@@ -114,20 +113,18 @@ final class TopicFeed {
         } catch {
             return try skip(error, partition, source, position)
         }
-        var next = position
-        bytes.withUnsafeBytes { all in
-            var rest = all
+        try bytes.withUnsafeBufferPointer { all throws(MaterializerError) in
+            var rest = UnsafeRawBufferPointer(all)
             while !rest.isEmpty, let batch = try? RecordBatch(parsing: rest), batch.sizeBytes <= rest.count {
                 let one = UnsafeRawBufferPointer(rebasing: rest[..<batch.sizeBytes])
-                if !batch.isControl { take(batch, one, source, from: position) }
-                next = max(next, batch.nextOffset)
+                if !batch.isControl { try take(batch, one, source, from: position) }
+                positions[partition.partition] = max(position, batch.nextOffset)
                 rest = UnsafeRawBufferPointer(rebasing: rest[batch.sizeBytes...])
             }
         }
-        guard next > position else {
+        guard positions[partition.partition] ?? 0 > position else {
             throw MaterializerError("\(topic.name)-\(partition.partition): nothing can be read at offset \(position)")
         }
-        positions[partition.partition] = next
         return max(bytes.count, 1)
     }
 
@@ -150,22 +147,29 @@ final class TopicFeed {
 
     private func take(
         _ batch: RecordBatch, _ bytes: UnsafeRawBufferPointer, _ source: SourcePartition, from position: Int64
-    ) {
+    ) throws(MaterializerError) {
+        var failure: MaterializerError?
         do throws(LogStoreError) {
-            try RecordBatch.forEachRecord(in: bytes, maxDecompressedBytes: settings.maxBatchBytes) { record in
-                if record.offset >= position { take(record, source) }
+            try RecordBatch.forEachRecord(in: bytes, maxDecompressedBytes: settings.maxBatchBytes) {
+                record throws(LogStoreError) in
+                guard record.offset >= position, failure == nil else { return }
+                do throws(MaterializerError) { try take(record, source) } catch { failure = error }
             }
         } catch {
             // Producers' batches are checked before they are taken, so this is damage or a codec's limit.
             setAside(source, batch.baseOffset, batch.maxTimestampMs, error.message, bytes)
         }
+        if let failure { throw failure }
     }
 
     @inline(__always)
-    private func take(_ record: RecordView, _ source: SourcePartition) {
+    private func take(_ record: RecordView, _ source: SourcePartition) throws(MaterializerError) {
+        if builder.isFull || letters.bytes >= settings.maxDeadLetterBytes {
+            positions[source.partition] = record.offset
+            try append()
+        }
         guard let value = record.value else {
-            setAside(source, record.offset, record.timestampMs, "a record without a value", nil)
-            return
+            return setAside(source, record.offset, record.timestampMs, "a record without a value", nil)
         }
         do throws(JSONFault) {
             try builder.append(value, timestampMs: record.timestampMs)

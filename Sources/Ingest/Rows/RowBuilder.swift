@@ -95,9 +95,9 @@ final class RowBuilder {
         return expression.hasPrefix("now(") || expression.hasPrefix("now64(")
     }
 
-    /// Whether the block should be finished: it has as many rows as pay off, in bounded memory.
+    /// Whether the block should be finished: a granule of rows, fewer when they are long or have many columns.
     var isFull: Bool {
-        rowCount >= 4 * granuleRows || recordBytes >= 16 << 20 || rowCount * max(fieldCount, 1) >= 4 << 20
+        rowCount >= granuleRows || recordBytes >= 16 << 20 || rowCount * fieldCount >= 2 << 20
     }
 
     /// Whether a record has been seen, so that there is a table to create.
