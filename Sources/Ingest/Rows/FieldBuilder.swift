@@ -23,6 +23,9 @@ struct FieldBuilder: ~Copyable {
     /// Arrays: the elements. Maps: the keys and the values.
     let children: UnsafeMutablePointer<FieldBuilder>?
 
+    /// What a row without a value gets instead of NULL or the type's default: a literal after DEFAULT.
+    var defaultValue: Scalar?
+
     private var capacity = 0
     private var values: UnsafeMutableRawPointer?
     private var nulls: UnsafeMutablePointer<UInt8>?
@@ -107,8 +110,29 @@ extension FieldBuilder {
         capacity = larger
     }
 
-    /// Fills rows up to `row` with NULL, or the default of a type without.
+    /// Fills rows up to `row` with the default.
     mutating func fill(_ row: Int) {
+        guard row > rows else { return }
+        guard let defaultValue else { return fillPlainly(row) }
+        for next in rows..<row { putDefault(defaultValue, next) }
+    }
+
+    private mutating func putDefault(_ value: Scalar, _ row: Int) {
+        switch value {
+        case .int(let value): putInteger(value, row)
+        case .uint(let value): putInteger(Int64(bitPattern: value), row)
+        case .wide(let value): put(value, row)
+        case .float(let value): if kind == .float32 { put(Float(value), row) } else { put(value, row) }
+        case .string(let bytes):
+            bytes.withUnsafeBufferPointer { buffer in
+                if let base = buffer.baseAddress { putBytes(base, buffer.count, row) } else { fillPlainly(row + 1) }
+            }
+        case .null, .array, .map, .tuple: fillPlainly(row + 1)
+        }
+    }
+
+    /// Fills rows up to `row` with NULL, or zero and empty in a type without.
+    private mutating func fillPlainly(_ row: Int) {
         guard row > rows else { return }
         if row > capacity { grow(row - 1) }
         guard let values else { preconditionFailure("BUG: a field of \(rows) rows without memory") }
@@ -213,10 +237,11 @@ extension FieldBuilder {
         end(row)
     }
 
-    /// Adds a NULL, or the default of a type without.
+    /// Adds a NULL, or the default to a type without.
     mutating func putNull(_ row: Int) {
         if rows > row { truncate(row) }
-        fill(row + 1)
+        fill(row)
+        if isNullable { fillPlainly(row + 1) } else { fill(row + 1) }
     }
 
     /// Adds an integer that was found to fit the kind.

@@ -185,13 +185,19 @@ extension RowBuilder {
             let start = at
             guard let close = try JSONLiteral.scan(base, at, end) else { throw JSONFault(.unexpectedEnd, at: end) }
             at = close
-            if byte == UInt8(ascii: "n") { return }
+            if byte == UInt8(ascii: "n") { return putNull(node) }
             let index = target(node, .bool)
             guard index >= 0 else { return putRest(node, start, close) }
             if fields[Int(index)].put(byte == UInt8(ascii: "t"), rowCount) != .exact {
                 putSide(node, start, close, escaped: false)
             }
         }
+    }
+
+    /// A null counts only where something else would stand without it.
+    private func putNull(_ node: Int32) {
+        let declared = paths.nodes[Int(node)].declared
+        if declared >= 0 && fields[Int(declared)].defaultValue != nil { fields[Int(declared)].putNull(rowCount) }
     }
 
     private func nested(_ at: inout Int, _ node: Int32, _ depth: Int) throws(JSONFault) {

@@ -77,6 +77,7 @@ final class RowBuilder {
         for column in definition?.columns ?? [] {
             guard let index = add(name: column.name, type: column.type) else { continue }
             if Self.takesRecordTime(column, of: definition) { timed.append(index) }
+            fields[Int(index)].defaultValue = column.literalDefault
         }
         isKnown = [Bool](repeating: true, count: fieldCount)
     }
@@ -261,6 +262,20 @@ extension RowBuilder {
     }
 }
 
+extension ColumnDefinition {
+    /// The value after DEFAULT when it is a literal; nil for any other expression, which only INSERT evaluates.
+    var literalDefault: Scalar? {
+        guard let text = defaultExpression.map({ Array($0.utf8) }), !text.isEmpty else { return nil }
+        var bytes = text
+        if text[0] == UInt8(ascii: "'") {
+            var index = 0
+            guard let content = QuotedText.parse(text, &index), index == text.count else { return nil }
+            bytes = content
+        }
+        return try? ValueText.parseScalar(bytes, type: type)
+    }
+}
+
 // MARK: - Blocks
 
 /// A block and what the table must change to take it.
@@ -289,7 +304,7 @@ extension RowBuilder {
 
     /// A field that only saw NULL waits for a value that tells its type.
     private func isWorthAColumn(_ index: Int) -> Bool {
-        fields[index].valueCount > 0 || timed.contains(Int32(index))
+        fields[index].valueCount > 0 || timed.contains(Int32(index)) || fields[index].defaultValue != nil
     }
 
     /// The rows so far as a block. The rows stay until `reset`.
