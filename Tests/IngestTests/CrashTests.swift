@@ -27,7 +27,9 @@ struct CrashTests {
                 let result = try await pipeline.ingestor.ingest(topic: "t", body: Array(body.utf8))
                 #expect(result.accepted == 3)
                 ledger.acknowledged.formUnion(numbers)
-                if !disk.isPowerCut, let end = result.end { _ = pipeline.materializer.waitUntilVisible(end, timeoutMs: 50) }
+                if !disk.isPowerCut, let end = result.end {
+                    _ = pipeline.materializer.waitUntilVisible(end, timeoutMs: 50)
+                }
             } catch {
                 ledger.unanswered.formUnion(numbers)
             }
@@ -48,7 +50,9 @@ struct CrashTests {
         var counts: [Int64: Int] = [:]
         if pipeline.catalog.table("t") != nil {
             for row in try pipeline.rows("t", ["n"]) {
-                guard case .int(let number) = row[0] else { return #expect(Bool(false), "\(context): a row of nothing") }
+                guard case .int(let number) = row[0] else {
+                    return #expect(Bool(false), "\(context): a row of nothing")
+                }
                 counts[number, default: 0] += 1
             }
         }
@@ -92,7 +96,9 @@ struct CrashTests {
             if number == 300 { disk.capacityBytes = 1 << 40 }
             if number % 50 == 49 { try? pipeline.catalog.table("t")?.flush() }
             let body = Array("{\"n\":\(number),\"k\(number % 7)\":\"\(String(repeating: "x", count: 50))\"}".utf8)
-            if (try? await pipeline.ingestor.ingest(topic: "t", body: body)) != nil { acknowledged.insert(Int64(number)) }
+            if (try? await pipeline.ingestor.ingest(topic: "t", body: body)) != nil {
+                acknowledged.insert(Int64(number))
+            }
         }
         #expect(acknowledged.count >= 200 && acknowledged.count < 400)
         #expect(pipeline.waitUntilCaughtUp("t"), "\(pipeline.materializer.status)")

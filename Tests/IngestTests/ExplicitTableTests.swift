@@ -96,12 +96,15 @@ struct ExplicitTableTests {
 
     @Test("a literal after DEFAULT stands in for a missing value, not for an explicit NULL")
     func literalDefaults() throws {
-        var definition = try Self.definition([("id", "UInt8"), ("n", "Nullable(Int32)"), ("s", "String"), ("f", "Float32")])
+        var definition = try Self.definition([
+            ("id", "UInt8"), ("n", "Nullable(Int32)"), ("s", "String"), ("f", "Float32"),
+        ])
         definition.columns[1].defaultExpression = "-7"
         definition.columns[2].defaultExpression = "'it\\'s'"
         definition.columns[3].defaultExpression = "1.5"
         let (_, finished, _) = build(
-            [#"{"id":1}"#, #"{"id":2,"n":null,"s":null}"#, #"{"id":3,"n":3,"s":"x","f":2}"#, "{}"], definition: definition)
+            [#"{"id":1}"#, #"{"id":2,"n":null,"s":null}"#, #"{"id":3,"n":3,"s":"x","f":2}"#, "{}"],
+            definition: definition)
         #expect(
             rows(finished.block, ["id", "n", "s", "f"]) == [
                 [.uint(1), .int(-7), .text("it's"), .float(1.5)], [.uint(2), .null, .text("it's"), .float(1.5)],

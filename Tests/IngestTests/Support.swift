@@ -78,6 +78,12 @@ final class Pipeline {
 /// A record batch of values, as a producer sends it.
 func recordBatch(_ values: [[UInt8]?], timestampMs: Int64 = 1_700_000_000_000) throws -> [UInt8] {
     var builder = RecordBatchBuilder()
-    for value in values { builder.append(timestampMs: timestampMs, value: value) }
+    for value in values {
+        if let value {
+            builder.append(timestampMs: timestampMs, value: value)
+        } else {
+            builder.append(timestampMs: timestampMs, value: UnsafeRawBufferPointer?.none)
+        }
+    }
     return try builder.finish()
 }
