@@ -13,6 +13,8 @@ echo "tests built in $((SECONDS - started)) s"
 started=$SECONDS
 status=0
 swift test --skip-build --disable-xctest 2>&1 | tee "$log" || status=$?
+# Benchmarks are run once on little data, so that they do not rot.
+swift run --package-path Benchmarks micro --smoke > .build/micro.log 2>&1 || { tail -20 .build/micro.log; status=1; }
 echo "tests ran in $((SECONDS - started)) s"
 echo
 grep -E '(✘|error:)' "$log" | head -50 || true

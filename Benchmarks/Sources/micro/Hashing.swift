@@ -1,0 +1,1 @@
+../../../Sources/QueryEngine/Operators/Hashing.swift
