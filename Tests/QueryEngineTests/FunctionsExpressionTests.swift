@@ -13,7 +13,7 @@ import Testing
 @Suite("Functions give ClickHouse's results")
 struct FunctionsExpressionTests {
     static let files = [
-        "conversion", "comparison", "arithmetic", "logic",
+        "conversion", "comparison", "arithmetic", "logic", "datetime",
     ]
 
     @Test("expressions of constants", arguments: files)

@@ -26,13 +26,13 @@ extension Cast {
         case .uint16: return try rows.integers(UInt16.self) { .uint16($0) }
         case .uint32: return try rows.integers(UInt32.self) { .uint32($0) }
         case .uint64: return try rows.integers(UInt64.self) { .uint64($0) }
-        case .float64: return try rows.parse(0, { ValueText.parseDouble($0) }) { .float64($0) }
-        case .float32: return try rows.parse(0, { ValueText.parseDouble($0).map { Float($0) } }) { .float32($0) }
-        case .bool: return try rows.parse(0, { ValueText.parseBool($0).map { $0 ? 1 : 0 } }) { .uint8($0) }
-        case .uuid: return try rows.parse(0, { ValueText.parseUUID($0) }) { .uint128($0) }
-        case .ipv4: return try rows.parse(0, { ValueText.parseIPv4($0) }) { .uint32($0) }
-        case .ipv6: return try rows.parse(0, { ValueText.parseIPv6($0) }) { .uint128($0) }
-        case .date: return try rows.parse(0, { parseDay($0) }) { .uint16($0) }
+        case .float64: return try rows.parse(0, { ValueText.parseDouble($0) }, { .float64($0) })
+        case .float32: return try rows.parse(0, { ValueText.parseDouble($0).map { Float($0) } }, { .float32($0) })
+        case .bool: return try rows.parse(0, { ValueText.parseBool($0).map { $0 ? 1 : 0 } }, { .uint8($0) })
+        case .uuid: return try rows.parse(0, { ValueText.parseUUID($0) }, { .uint128($0) })
+        case .ipv4: return try rows.parse(0, { ValueText.parseIPv4($0) }, { .uint32($0) })
+        case .ipv6: return try rows.parse(0, { ValueText.parseIPv6($0) }, { .uint128($0) })
+        case .date: return try rows.parse(0, { parseDay($0) }, { .uint16($0) })
         case .dateTime, .dateTime64: return try rows.times(zone ?? type.zone ?? .utc)
         case .enum8(let cases), .enum16(let cases): return try rows.enums(cases)
         case .array, .map, .tuple: return try rows.nested()
@@ -94,7 +94,7 @@ extension Cast {
             let read: (UnsafeRawBufferPointer) -> (seconds: Int64, nanos: Int32)? =
                 isBasic ? { BestEffortTime.parseBasic($0, zone: zone) } : { BestEffortTime.parse($0, zone: zone) }
             guard case .dateTime64(let precision, _) = type else {
-                return try parse(0, { read($0).map { UInt32(clamping: $0.seconds) } }) { .uint32($0) }
+                return try parse(0, { read($0).map { UInt32(clamping: $0.seconds) } }, { .uint32($0) })
             }
             let scale = Civil.powerOfTen(precision)
             let divisor = Int64(Civil.powerOfTen(9 - precision))
@@ -104,8 +104,7 @@ extension Cast {
                     guard let time = read(bytes) else { return nil }
                     let (scaled, overflow) = time.seconds.multipliedReportingOverflow(by: scale)
                     return overflow ? nil : scaled + Int64(time.nanos) / divisor
-                }
-            ) { .int64($0) }
+                }, { .int64($0) })
         }
 
         func enums(_ cases: [EnumCase]) throws(QueryError) -> Column {
@@ -118,8 +117,7 @@ extension Cast {
                     if let value = values[ArraySlice(Array(bytes))] { return value }
                     guard let number: Int16 = ValueText.parseInteger(bytes), known.contains(number) else { return nil }
                     return number
-                }
-            ) { .int16($0) }
+                }, { .int16($0) })
             if type.physical == .int16 { return column }
             return Column(type: column.type, data: .int8(column.data.integers(as: Int8.self)), nulls: column.nulls)
         }

@@ -28,7 +28,8 @@ public enum FunctionRegistry {
     private static let groups: [[any ScalarFunction]] = [
         ComparisonFunctions.all, ConversionFunctions.all, ArithmeticFunctions.all, MathFunctions.all,
         RoundingFunction.all,
-        LogicFunctions.all, ConditionalFunctions.all, InFunction.all,
+        LogicFunctions.all, ConditionalFunctions.all, InFunction.all, TimeBucketFunctions.all, TimePartFunctions.all,
+        TimeFunctions.all, FormatDateTime.all,
     ]
 
     private static let functions: [String: any ScalarFunction] = {
