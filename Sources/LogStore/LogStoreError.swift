@@ -44,7 +44,14 @@ public struct LogStoreError: Error, Sendable, CustomStringConvertible {
 
     /// The error of a file operation.
     public init(_ error: DiskError) {
-        self.init(error.code == .full ? .diskFull : .storage, error.message)
+        let code: Code =
+            switch error.code {
+            case .full: .diskFull
+            // A segment that ends where a batch should go on.
+            case .truncated: .corruptBatch
+            default: .storage
+            }
+        self.init(code, error.message)
     }
 
     public var description: String { message }

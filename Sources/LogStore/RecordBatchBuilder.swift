@@ -25,6 +25,9 @@ public struct RecordBatchBuilder: Sendable {
     public var sizeBytes: Int { bytes.count }
 
     /// Adds a record. `value` nil makes a tombstone; headers are name and value.
+    ///
+    /// Disfavoured, so that a literal nil is one of arrays.
+    @_disfavoredOverload
     public mutating func append(
         timestampMs: Int64, key: UnsafeRawBufferPointer? = nil, value: UnsafeRawBufferPointer?,
         headers: [(key: [UInt8], value: [UInt8]?)] = []
@@ -60,17 +63,17 @@ public struct RecordBatchBuilder: Sendable {
 
     /// Adds a record of arrays.
     public mutating func append(
-        timestampMs: Int64, key: [UInt8]? = nil, value: [UInt8], headers: [(key: [UInt8], value: [UInt8]?)] = []
+        timestampMs: Int64, key: [UInt8]? = nil, value: [UInt8]?, headers: [(key: [UInt8], value: [UInt8]?)] = []
     ) {
-        value.withUnsafeBytes { value in
-            guard let key else {
-                append(timestampMs: timestampMs, value: value, headers: headers)
-                return
-            }
-            key.withUnsafeBytes { key in
+        Self.withOptionalBytes(key) { key in
+            Self.withOptionalBytes(value) { value in
                 append(timestampMs: timestampMs, key: key, value: value, headers: headers)
             }
         }
+    }
+
+    private static func withOptionalBytes(_ bytes: [UInt8]?, _ body: (UnsafeRawBufferPointer?) -> Void) {
+        if let bytes { bytes.withUnsafeBytes(body) } else { body(nil) }
     }
 
     private mutating func append(_ headers: [(key: [UInt8], value: [UInt8]?)]) {

@@ -20,15 +20,14 @@ extension SegmentScan {
     /// checksums, and stops at the first that is not whole and right. Throws when the disk fails.
     static func run(
         _ file: any File, segmentBase: Int64, from start: Int64, nextOffset: Int64, indexes: SegmentIndexes,
-        limit: Int64, maxBatchBytes: Int, intervalBytes: Int,
-        _ body: (RecordBatch, Int64, UnsafeRawBufferPointer) throws(LogStoreError) -> Void = { _, _, _ in }
+        limit: Int64, maxBatchBytes: Int, intervalBytes: Int
     ) throws(LogStoreError) -> SegmentScan {
         var scan = SegmentScan(endPosition: start, nextOffset: nextOffset, indexes: indexes, problem: nil)
         var window: [UInt8] = []
         var windowStart = start
         while scan.endPosition < limit {
             var used = Int(scan.endPosition - windowStart)
-            let wanted = try neededBytes(window, used, limit - scan.endPosition, maxBatchBytes)
+            let wanted = neededBytes(window, used, maxBatchBytes)
             guard let wanted else {
                 scan.problem = "a batch is longer than any can be"
                 return scan
@@ -40,17 +39,21 @@ extension SegmentScan {
                 }
                 let count = Int(min(Int64(max(wanted, windowBytes)), limit - scan.endPosition))
                 let position = scan.endPosition
-                window = try translating { () throws(DiskError) in
-                    try file.readExactly(at: UInt64(position), count: count)
+                do throws(DiskError) {
+                    window = try file.readExactly(at: UInt64(position), count: count)
+                } catch {
+                    guard error.code == .truncated else { throw LogStoreError(error) }
+                    scan.problem = "the file is shorter than it was"
+                    return scan
                 }
                 windowStart = position
                 used = 0
                 continue
             }
-            let problem = try window.withBytes { bytes throws(LogStoreError) -> String? in
-                try scan.take(
+            let problem = window.withBytes { bytes in
+                scan.take(
                     UnsafeRawBufferPointer(rebasing: bytes[used...]), segmentBase: segmentBase,
-                    intervalBytes: intervalBytes, body)
+                    intervalBytes: intervalBytes)
             }
             if let problem {
                 scan.problem = problem
@@ -61,9 +64,7 @@ extension SegmentScan {
     }
 
     /// How many bytes from `used` on make up the next batch, as far as the window tells; nil for an impossible size.
-    private static func neededBytes(
-        _ window: [UInt8], _ used: Int, _ left: Int64, _ maxBatchBytes: Int
-    ) throws(LogStoreError) -> Int? {
+    private static func neededBytes(_ window: [UInt8], _ used: Int, _ maxBatchBytes: Int) -> Int? {
         guard window.count - used >= RecordBatch.headerBytes else { return RecordBatch.headerBytes }
         return window.withBytes { bytes in
             let length = RecordBatch.integer(bytes, used + 8, as: Int32.self)
@@ -74,9 +75,8 @@ extension SegmentScan {
     }
 
     private mutating func take(
-        _ bytes: UnsafeRawBufferPointer, segmentBase: Int64, intervalBytes: Int,
-        _ body: (RecordBatch, Int64, UnsafeRawBufferPointer) throws(LogStoreError) -> Void
-    ) throws(LogStoreError) -> String? {
+        _ bytes: UnsafeRawBufferPointer, segmentBase: Int64, intervalBytes: Int
+    ) -> String? {
         let batch: RecordBatch
         do throws(LogStoreError) {
             batch = try RecordBatch(parsing: bytes)
@@ -88,7 +88,6 @@ extension SegmentScan {
         }
         guard batch.hasRightChecksum(bytes) else { return "the checksum of the batch at offset \(nextOffset) is wrong" }
         indexes.note(batch, segmentBase: segmentBase, position: endPosition, intervalBytes: intervalBytes)
-        try body(batch, endPosition, UnsafeRawBufferPointer(rebasing: bytes[..<batch.sizeBytes]))
         endPosition += Int64(batch.sizeBytes)
         nextOffset = batch.nextOffset
         return nil
