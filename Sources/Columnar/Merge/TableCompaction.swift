@@ -46,7 +46,10 @@ extension Table {
                 let smallest = group.sorted { ($0.sizeBytes, $0.number) < ($1.sizeBytes, $1.number) }
                 return smallest.prefix(Self.finalParts).sorted { $0.number < $1.number }
             }
-            if let part = group.first, Expiry.hasExpired(part, stored, nowMs: nowMs) { return [part] }
+            // A part fresh from memory is compressed lightly: it is written again, smaller.
+            if let part = group.first, part.footer.level == 0 || Expiry.hasExpired(part, stored, nowMs: nowMs) {
+                return [part]
+            }
         }
         return nil
     }
@@ -55,7 +58,11 @@ extension Table {
     func nextMerge(_ shelf: ShelfKind, isIdle: Bool = false) -> [Part]? {
         let parts = state.withLock { $0[shelf].parts }
         let nowMs = clock.nowMs()
-        for group in Dictionary(grouping: parts, by: { $0.footer.partition }).values where group.count > 1 {
+        for group in Dictionary(grouping: parts, by: { $0.footer.partition }).values {
+            if group.count == 1 {
+                if let part = group.first, isWorthRewriting(part, nowMs: nowMs) { return [part] }
+                continue
+            }
             let candidates = group.map {
                 MergeSelector.Candidate(
                     number: $0.number, sizeBytes: $0.sizeBytes, rowCount: $0.rowCount, createdMs: $0.footer.createdMs)
@@ -66,6 +73,12 @@ extension Table {
             }
         }
         return nil
+    }
+
+    /// Whether a partition's only part, fresh from memory and lightly compressed, has rested long enough to be
+    /// written again, smaller.
+    private func isWorthRewriting(_ part: Part, nowMs: Int64) -> Bool {
+        part.footer.level == 0 && part.sizeBytes >= 1 << 20 && nowMs - part.footer.createdMs >= 600_000
     }
 
     /// Drops parts of which every row has expired. Throws `.disk`.

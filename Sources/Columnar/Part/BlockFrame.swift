@@ -12,7 +12,7 @@ enum BlockCompression: Sendable, Hashable {
 
 /// The frame around a block's bytes: codec and length before compression.
 enum BlockFrame {
-    /// Frames `raw`, compressed when that makes it smaller.
+    /// Frames `raw`, compressed when that makes it clearly smaller.
     static func frame(_ raw: [UInt8], _ compression: BlockCompression) throws(ColumnarError) -> [UInt8] {
         var codec = Codec.none
         var body = raw
@@ -29,7 +29,8 @@ enum BlockFrame {
                     try Compression.compressBlockZSTD(bytes, level: level)
                 }
             }
-            if packed.count < raw.count {
+            // A few percent are not worth the time to decompress them at each read.
+            if packed.count < raw.count - raw.count / 16 {
                 body = packed
                 codec = compression == .lz4 ? .lz4 : .zstd
             }
