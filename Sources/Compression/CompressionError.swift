@@ -23,6 +23,7 @@ public struct CompressionError: Error, Sendable, CustomStringConvertible {
         self.message = message
     }
 
+    /// The message.
     public var description: String { message }
 
     static func tooLarge(_ maxBytes: Int) -> CompressionError {

@@ -76,7 +76,8 @@ public final class DataFolder: Sendable {
         guard line.hasPrefix(prefix), line.hasSuffix("\n"),
             let version = Int(line.dropFirst(prefix.count).dropLast()), version >= 1
         else {
-            throw DiskError(.corrupt, "\(path): does not say \"logstore 1\"; the folder is damaged or not a data folder")
+            throw DiskError(
+                .corrupt, "\(path): does not say \"logstore 1\"; the folder is damaged or not a data folder")
         }
         return version
     }

@@ -1,9 +1,9 @@
 import Synchronization
 
 #if canImport(Glibc)
-import Glibc
+    import Glibc
 #elseif canImport(Musl)
-import Musl
+    import Musl
 #endif
 
 /// The machine's file system, through system calls alone.
@@ -16,6 +16,7 @@ public final class POSIXFileSystem: FileSystem {
         signal(SIGXFSZ, SIG_IGN)
     }
 
+    /// Opens the file; see `FileSystem`.
     public func open(_ path: String, _ mode: OpenMode) throws(DiskError) -> any File {
         let flags: Int32 =
             switch mode {
@@ -29,18 +30,22 @@ public final class POSIXFileSystem: FileSystem {
         return POSIXFile(path: path, descriptor: descriptor)
     }
 
+    /// Renames atomically; see `FileSystem`.
     public func rename(_ source: String, to target: String) throws(DiskError) {
         guard renamePath(source, target) == 0 else { throw failure("rename to \(target)", source) }
     }
 
+    /// Removes one file.
     public func remove(_ path: String) throws(DiskError) {
         guard unlink(path) == 0 else { throw failure("remove", path) }
     }
 
+    /// Removes one empty folder.
     public func removeDirectory(_ path: String) throws(DiskError) {
         guard rmdir(path) == 0 else { throw failure("remove folder", path) }
     }
 
+    /// Creates the folder and those above it.
     public func createDirectory(_ path: String) throws(DiskError) {
         if mkdir(path, 0o755) == 0 { return }
         let code = errno
@@ -55,6 +60,7 @@ public final class POSIXFileSystem: FileSystem {
         if mkdir(path, 0o755) != 0, errno != EEXIST { throw failure("create folder", path) }
     }
 
+    /// Makes changes of names inside the folder durable.
     public func syncDirectory(_ path: String) throws(DiskError) {
         let descriptor = retrying { openDescriptor(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC) }
         guard descriptor >= 0 else { throw failure("open folder", path) }
@@ -63,6 +69,7 @@ public final class POSIXFileSystem: FileSystem {
         guard fsync(descriptor) == 0 else { throw failure("sync folder", path) }
     }
 
+    /// The names inside the folder, sorted bytewise.
     public func list(_ path: String) throws(DiskError) -> [String] {
         guard let folder = opendir(path) else { throw failure("list", path) }
         defer { closedir(folder) }
@@ -82,6 +89,7 @@ public final class POSIXFileSystem: FileSystem {
         return names.map { String(decoding: $0, as: UTF8.self) }
     }
 
+    /// What is at the path; nil when nothing is.
     public func status(_ path: String) throws(DiskError) -> FileStatus? {
         var information = stat()
         guard stat(path, &information) == 0 else {
@@ -96,6 +104,7 @@ public final class POSIXFileSystem: FileSystem {
         )
     }
 
+    /// Takes an exclusive lock; throws `.locked` when another has it.
     public func lock(_ path: String) throws(DiskError) -> any FileLock {
         let descriptor = retrying { openDescriptor(path, O_RDWR | O_CREAT | O_CLOEXEC) }
         guard descriptor >= 0 else { throw failure("open", path) }
@@ -108,6 +117,7 @@ public final class POSIXFileSystem: FileSystem {
         return POSIXFileLock(descriptor: descriptor)
     }
 
+    /// Bytes that may still be written.
     public func freeSpace(_ path: String) throws(DiskError) -> UInt64 {
         var information = statvfs()
         guard retrying({ statvfs(path, &information) }) == 0 else { throw failure("ask for free space", path) }

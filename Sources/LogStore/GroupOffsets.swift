@@ -128,7 +128,8 @@ final class GroupOffsets: @unchecked Sendable {
 
     private func poison(_ error: DiskError) -> LogStoreError {
         let failure = LogStoreError(
-            .poisoned, "offsets of consumer groups are no longer taken: \(error.message). Restart once the disk is well.")
+            .poisoned,
+            "offsets of consumer groups are no longer taken: \(error.message). Restart once the disk is well.")
         self.failure.withLock { $0 = failure }
         try? file.truncate(to: UInt64(sizeBytes))
         return failure
@@ -238,7 +239,9 @@ final class GroupOffsets: @unchecked Sendable {
         return bytes.withBytes { all in
             let checksum = UInt32(littleEndian: all.loadUnaligned(fromByteOffset: position, as: UInt32.self))
             let length = Int(UInt32(littleEndian: all.loadUnaligned(fromByteOffset: position + 4, as: UInt32.self)))
-            guard length > 0, length <= maxPayloadBytes, length <= all.count - position - prefixBytes else { return nil }
+            guard length > 0, length <= maxPayloadBytes, length <= all.count - position - prefixBytes else {
+                return nil
+            }
             let end = position + prefixBytes + length
             guard CRC32C.checksum(UnsafeRawBufferPointer(rebasing: all[position + 4..<end])) == checksum,
                 let change = try? parse(Array(all[position + prefixBytes..<end]), path)
@@ -264,7 +267,8 @@ final class GroupOffsets: @unchecked Sendable {
             report.problems.append(
                 LogProblem(
                     path: path,
-                    message: "bytes \(position)..<\(next) are damaged: offsets committed there are lost, older ones stand"
+                    message:
+                        "bytes \(position)..<\(next) are damaged: offsets committed there are lost, older ones stand"
                 ))
             position = next
         }

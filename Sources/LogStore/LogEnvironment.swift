@@ -53,6 +53,7 @@ public struct LogProblem: Sendable, Hashable, CustomStringConvertible {
         self.message = message
     }
 
+    /// The message.
     public var description: String { "\(path): \(message)" }
 }
 

@@ -319,7 +319,8 @@ public final class LogStore: Sendable {
         report.problems.append(
             LogProblem(
                 path: topicFolder + "/" + TopicMetadata.fileName,
-                message: "\(error.message); the topic has default settings and keeps its records for ever until altered"))
+                message: "\(error.message); the topic has default settings and keeps its records for ever until altered"
+            ))
         return try openPartitions(name, topicFolder, metadata, environment, &report)
     }
 

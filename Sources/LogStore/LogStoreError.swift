@@ -54,6 +54,7 @@ public struct LogStoreError: Error, Sendable, CustomStringConvertible {
         self.init(code, error.message)
     }
 
+    /// The message.
     public var description: String { message }
 
     /// The number the Kafka protocol has for it.

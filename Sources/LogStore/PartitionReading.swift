@@ -286,7 +286,8 @@ extension PartitionLog {
             state.segments[state.segments.count - 1].baseOffset == segment.baseOffset
                 ? state.activeIndexes.times.start(for: timestampMs) : nil
         }
-        let relative = if let active { active } else { try sealedSegment(segment).indexes.times.start(for: timestampMs) }
+        let relative =
+            if let active { active } else { try sealedSegment(segment).indexes.times.start(for: timestampMs) }
         var next = segment.baseOffset + Int64(relative)
         while next < segment.endOffset {
             let batches = try read(from: next, maxBytes: 256 * 1024)

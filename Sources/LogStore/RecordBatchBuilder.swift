@@ -89,7 +89,8 @@ public struct RecordBatchBuilder: Sendable {
     private mutating func appendNumber(_ value: Int64) {
         withUnsafeTemporaryAllocation(byteCount: Varint.maxBytes, alignment: 1) { scratch in
             guard let start = scratch.baseAddress else { return }
-            bytes.append(contentsOf: UnsafeRawBufferPointer(start: start, count: Varint.write(value, at: start) - start))
+            bytes.append(
+                contentsOf: UnsafeRawBufferPointer(start: start, count: Varint.write(value, at: start) - start))
         }
     }
 

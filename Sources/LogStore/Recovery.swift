@@ -113,7 +113,8 @@ struct Recovery {
             problem(
                 base,
                 "damaged at byte \(scan.endPosition) of \(size) (\(scan.problem ?? "it overlaps the next segment")): "
-                    + "of offsets \(base)..<\(next) those from \(scan.nextOffset) on may be unreadable; nothing was cut")
+                    + "of offsets \(base)..<\(next) those from \(scan.nextOffset) on may be unreadable; nothing was cut"
+            )
             return SegmentState(
                 baseOffset: base, endOffset: next, sizeBytes: size,
                 maxTimestampMs: max(scan.indexes.maxTimestampMs, environment.clock.nowMs()))

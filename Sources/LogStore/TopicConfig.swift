@@ -100,7 +100,8 @@ public struct TopicConfig: Sendable, Hashable {
     ) throws(LogStoreError) -> Int64 {
         guard let number = Int64(value), range.contains(number) else {
             throw LogStoreError(
-                .invalidConfig, "\(name) must be a number from \(range.lowerBound) to \(range.upperBound), not \"\(value)\"")
+                .invalidConfig,
+                "\(name) must be a number from \(range.lowerBound) to \(range.upperBound), not \"\(value)\"")
         }
         return number
     }

@@ -71,9 +71,12 @@ struct CrashTests {
         #expect(found.map(\.text) == Array(workload.attempted.prefix(found.count)), "\(label): not a prefix")
         #expect(found.map(\.offset) == (0..<found.count).map(Int64.init), "\(label): offsets")
         if promised {
-            #expect(Array(found.prefix(workload.acknowledged.count)) == workload.acknowledged, "\(label): acked are lost")
+            #expect(
+                Array(found.prefix(workload.acknowledged.count)) == workload.acknowledged, "\(label): acked are lost")
             let offset = store.committedOffsets(group: "g")[TopicPartition(topic: "t", partition: 0)]?.offset ?? -1
-            #expect(offset == workload.committedOffset || workload.attemptedOffsets.contains(offset), "\(label): group offset")
+            #expect(
+                offset == workload.committedOffset || workload.attemptedOffsets.contains(offset),
+                "\(label): group offset")
         }
         // The log goes on, and what it gets now survives the worst crash.
         let log = try store.ensureTopic("t").partitions[0]
@@ -95,7 +98,9 @@ struct CrashTests {
         let count = try operationCount(config)
         #expect(count > 60)
         for operation in 1...count {
-            for (survival, seed) in [(SimulatedDisk.Survival.none, 0), (.all, 0), (.random, 1), (.random, 2), (.random, 3)] {
+            for (survival, seed) in [
+                (SimulatedDisk.Survival.none, 0), (.all, 0), (.random, 1), (.random, 2), (.random, 3),
+            ] {
                 let fixture = LogFixture()
                 fixture.disk.cutPower(atOperation: operation)
                 let workload = Workload()
@@ -167,9 +172,10 @@ struct CrashTests {
                         #expect(failure.code == .poisoned, "\(label)")
                         #expect(try log.everything() == workload.acknowledged, "\(label): still readable")
                         let syncs = fixture.disk.operationCount([.sync])
-                        #expect(logCode { () throws(LogStoreError) in
-                            _ = try log.appendBlocking([batch(["more"])])
-                        } == .poisoned, "\(label)")
+                        #expect(
+                            logCode { () throws(LogStoreError) in
+                                _ = try log.appendBlocking([batch(["more"])])
+                            } == .poisoned, "\(label)")
                         #expect(fixture.disk.operationCount([.sync]) == syncs, "\(label): no sync after the failed one")
                     }
                     store.close()
@@ -190,7 +196,8 @@ struct CrashTests {
         for operation in 1...count {
             let fixture = LogFixture()
             fixture.disk.failOperation(
-                number: operation, of: SimulatedDisk.Operation.changing.subtracting([.sync, .syncDirectory]), with: .full)
+                number: operation, of: SimulatedDisk.Operation.changing.subtracting([.sync, .syncDirectory]),
+                with: .full)
             let workload = Workload()
             guard let store = try? fixture.open() else { continue }
             workload.run(store, config: config)

@@ -47,7 +47,9 @@ struct DamageTests {
         texts.enumerated().map { SeenRecord(offset: Int64($0), text: $1) }
     }
 
-    @Test("a flipped bit anywhere in a segment is never served, and costs at most what lies near", arguments: [true, false])
+    @Test(
+        "a flipped bit anywhere in a segment is never served, and costs at most what lies near",
+        arguments: [true, false])
     func segmentBits(isClean: Bool) throws {
         let size = try #require(try damagedLog(isClean: isClean).disk.contents(LogFixture.segmentPath())).count
         for bit in stride(from: 0, to: size * 8, by: 5) {
@@ -157,9 +159,11 @@ struct DamageTests {
             #expect(size > 4)
             let damages: [(SimulatedDisk) throws -> Void] =
                 (0..<size * 8).map { bit in { $0.flipBit(String(path), bit) } }
-                + (0..<size).map { count in { disk in
-                    disk.plant(String(path), Array(disk.contents(String(path))?.prefix(count) ?? []))
-                } } + [{ try $0.remove(String(path)) }, { $0.plant(String(path), [UInt8](repeating: 0, count: 64)) }]
+                + (0..<size).map { count in
+                    { disk in
+                        disk.plant(String(path), Array(disk.contents(String(path))?.prefix(count) ?? []))
+                    }
+                } + [{ try $0.remove(String(path)) }, { $0.plant(String(path), [UInt8](repeating: 0, count: 64)) }]
             for (number, damage) in damages.enumerated() where number % 3 == 0 || number >= size * 8 {
                 let fixture = try damagedLog(isClean: true, segmentBytes: segmentBytes)
                 try damage(fixture.disk)

@@ -5,9 +5,9 @@ import TestSupport
 import Testing
 
 #if canImport(Glibc)
-import Glibc
+    import Glibc
 #elseif canImport(Musl)
-import Musl
+    import Musl
 #endif
 
 /// The files in `Fixtures/log-v1` were written by the first version of the format. Every later version reads them;
@@ -113,7 +113,8 @@ struct GoldenTests {
         #expect(log.segments.count > 2)
         var next: Int64 = 0
         while next < log.endOffset {
-            try RecordBatch.forEachRecord(in: try log.read(from: next, maxBytes: 500), maxDecompressedBytes: 500) { record in
+            try RecordBatch.forEachRecord(in: try log.read(from: next, maxBytes: 500), maxDecompressedBytes: 500) {
+                record in
                 let number = next / 2
                 #expect(record.offset == next)
                 #expect(record.timestampMs == 1_700_000_000_000 + number * 1000 + next % 2 * 500)
@@ -125,10 +126,11 @@ struct GoldenTests {
         }
         #expect(try log.offset(atOrAfterMs: 1_700_000_010_001) == 21)
         #expect(store.groups == ["readers"])
-        #expect(store.committedOffsets(group: "readers") == [
-            TopicPartition(topic: "golden", partition: 0): CommittedOffset(
-                offset: 17, leaderEpoch: 0, metadata: "m", committedMs: 1_700_000_000_000)
-        ])
+        #expect(
+            store.committedOffsets(group: "readers") == [
+                TopicPartition(topic: "golden", partition: 0): CommittedOffset(
+                    offset: 17, leaderEpoch: 0, metadata: "m", committedMs: 1_700_000_000_000)
+            ])
         #expect(try store.verify() == [])
     }
 

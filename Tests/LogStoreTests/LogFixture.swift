@@ -49,7 +49,8 @@ func records(_ batches: [UInt8]) throws(LogStoreError) -> [SeenRecord] {
     var seen: [SeenRecord] = []
     try RecordBatch.forEachRecord(in: batches, maxDecompressedBytes: 1 << 24) { record in
         seen.append(
-            SeenRecord(offset: record.offset, text: String(decoding: record.value.map(Array.init) ?? [], as: UTF8.self)))
+            SeenRecord(offset: record.offset, text: String(decoding: record.value.map(Array.init) ?? [], as: UTF8.self))
+        )
     }
     return seen
 }

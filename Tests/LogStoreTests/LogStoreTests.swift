@@ -221,7 +221,8 @@ struct LogStoreTests {
         #expect(store.recovery.problems.map(\.message) == ["offsets 1..<10 are missing behind it"])
     }
 
-    @Test("durability os and interval acknowledge before the sync; interval syncs soon after", arguments: [true, false])
+    @Test(
+        "durability os and interval acknowledge before the sync; interval syncs soon after", arguments: [true, false])
     func relaxedDurability(isInterval: Bool) throws {
         let fixture = LogFixture()
         var config = TopicConfig()

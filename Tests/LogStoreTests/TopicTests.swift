@@ -5,11 +5,13 @@ import Testing
 
 @Suite("Topics")
 struct TopicTests {
-    @Test("names are Kafka's", arguments: [
-        ("a", true), ("app.logs_2-X", true), (String(repeating: "n", count: 249), true), (".hidden", true),
-        ("", false), (".", false), ("..", false), ("a/b", false), ("a b", false), ("ä", false), ("a\0", false),
-        (String(repeating: "n", count: 250), false), ("../../etc", false),
-    ])
+    @Test(
+        "names are Kafka's",
+        arguments: [
+            ("a", true), ("app.logs_2-X", true), (String(repeating: "n", count: 249), true), (".hidden", true),
+            ("", false), (".", false), ("..", false), ("a/b", false), ("a b", false), ("ä", false), ("a\0", false),
+            (String(repeating: "n", count: 250), false), ("../../etc", false),
+        ])
     func names(name: String, isAllowed: Bool) throws {
         let store = try LogFixture().open()
         let code = logCode { () throws(LogStoreError) in _ = try store.createTopic(name, partitions: 1) }
@@ -42,15 +44,17 @@ struct TopicTests {
         _ = try store.createTopic("t", partitions: 1)
         #expect(logCode { () throws(LogStoreError) in _ = try store.createTopic("t", partitions: 1) } == .topicExists)
         for count in [0, -1, 1025] {
-            #expect(logCode { () throws(LogStoreError) in
-                _ = try store.createTopic("u", partitions: count)
-            } == .invalidPartitions)
+            #expect(
+                logCode { () throws(LogStoreError) in
+                    _ = try store.createTopic("u", partitions: count)
+                } == .invalidPartitions)
         }
         var config = TopicConfig()
         config.segmentBytes = 1
-        #expect(logCode { () throws(LogStoreError) in
-            _ = try store.createTopic("u", partitions: 1, config: config)
-        } == .invalidConfig)
+        #expect(
+            logCode { () throws(LogStoreError) in
+                _ = try store.createTopic("u", partitions: 1, config: config)
+            } == .invalidConfig)
         #expect(store.topics.map(\.name) == ["t"])
         #expect(try store.ensureTopic("t") === store.topic("t"))
         #expect(try store.ensureTopic("new").partitions.count == 1)
@@ -68,7 +72,8 @@ struct TopicTests {
         }
         #expect(config.entries.map(\.name) == TopicConfig.names)
         for (name, value) in [
-            ("retention.ms", "-2"), ("retention.ms", "x"), ("segment.bytes", "99999999999"), ("durability", "interval:"),
+            ("retention.ms", "-2"), ("retention.ms", "x"), ("segment.bytes", "99999999999"),
+            ("durability", "interval:"),
             ("durability", "interval:0"), ("nonsense", "1"), ("compression.type", "rar"),
         ] {
             #expect(logCode { () throws(LogStoreError) in try config.set(name, to: value) } == .invalidConfig)
@@ -87,8 +92,9 @@ struct TopicTests {
         try store.commitOffsets(group: "g", [t: CommittedOffset(offset: 1), u: CommittedOffset(offset: 2)])
         try store.deleteTopic("t")
         #expect(store.topic("t") == nil)
-        #expect(logCode { () throws(LogStoreError) in _ = try log.appendBlocking([batch(["b"])]) }
-            == .unknownTopicOrPartition)
+        #expect(
+            logCode { () throws(LogStoreError) in _ = try log.appendBlocking([batch(["b"])]) }
+                == .unknownTopicOrPartition)
         #expect(logCode { () throws(LogStoreError) in try store.deleteTopic("t") } == .unknownTopicOrPartition)
         fixture.disk.crash(.none)
         store = try fixture.open()
@@ -126,7 +132,8 @@ struct TopicTests {
 @Suite("Retention")
 struct RetentionTests {
     /// Ten segments of two records each, one every 1,000 ms.
-    private func filled(_ fixture: LogFixture, _ change: (inout TopicConfig) -> Void) throws -> (LogStore, PartitionLog) {
+    private func filled(_ fixture: LogFixture, _ change: (inout TopicConfig) -> Void) throws -> (LogStore, PartitionLog)
+    {
         var config = TopicConfig()
         config.segmentMs = 1000
         change(&config)
@@ -260,9 +267,10 @@ struct GroupOffsetsTests {
         fixture.disk.crash(.none)
         store = try fixture.open()
         #expect(store.groups == ["g", "h"])
-        #expect(store.committedOffsets(group: "g") == [
-            place: CommittedOffset(offset: 42, leaderEpoch: 7, metadata: "größe", committedMs: 1_700_000_000_000)
-        ])
+        #expect(
+            store.committedOffsets(group: "g") == [
+                place: CommittedOffset(offset: 42, leaderEpoch: 7, metadata: "größe", committedMs: 1_700_000_000_000)
+            ])
         #expect(store.committedOffsets(group: "unknown") == [:])
         try store.deleteGroup("g")
         fixture.disk.crash(.none)
@@ -289,9 +297,10 @@ struct GroupOffsetsTests {
         let store = try fixture.open()
         try store.commitOffsets(group: "g", [place: CommittedOffset(offset: 1)])
         fixture.disk.capacityBytes = fixture.disk.usedBytes + 10
-        #expect(logCode { () throws(LogStoreError) in
-            try store.commitOffsets(group: "g", [place: CommittedOffset(offset: 2)])
-        } == .diskFull)
+        #expect(
+            logCode { () throws(LogStoreError) in
+                try store.commitOffsets(group: "g", [place: CommittedOffset(offset: 2)])
+            } == .diskFull)
         #expect(store.committedOffsets(group: "g")[place]?.offset == 1)
         fixture.disk.capacityBytes = 1 << 30
         try store.commitOffsets(group: "g", [place: CommittedOffset(offset: 3)])
@@ -305,9 +314,10 @@ struct GroupOffsetsTests {
         let store = try fixture.open()
         fixture.disk.failOperation(number: 1, of: [.sync])
         for _ in 0..<2 {
-            #expect(logCode { () throws(LogStoreError) in
-                try store.commitOffsets(group: "g", [place: CommittedOffset(offset: 2)])
-            } == .poisoned)
+            #expect(
+                logCode { () throws(LogStoreError) in
+                    try store.commitOffsets(group: "g", [place: CommittedOffset(offset: 2)])
+                } == .poisoned)
         }
         #expect(store.groups == [])
     }

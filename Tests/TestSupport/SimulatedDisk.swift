@@ -135,6 +135,7 @@ public final class SimulatedDisk: FileSystem {
 
     // MARK: FileSystem
 
+    /// Opens the file; see `FileSystem`.
     public func open(_ path: String, _ mode: OpenMode) throws(DiskError) -> any File {
         try state.withLock { state throws(DiskError) in
             let isThere = state.entries[path] != nil
@@ -147,6 +148,7 @@ public final class SimulatedDisk: FileSystem {
         }
     }
 
+    /// Renames atomically; see `FileSystem`.
     public func rename(_ source: String, to target: String) throws(DiskError) {
         try state.withLock { state throws(DiskError) in
             try state.begin(.rename, source)
@@ -154,6 +156,7 @@ public final class SimulatedDisk: FileSystem {
         }
     }
 
+    /// Removes one file.
     public func remove(_ path: String) throws(DiskError) {
         try state.withLock { state throws(DiskError) in
             try state.begin(.remove, path)
@@ -161,6 +164,7 @@ public final class SimulatedDisk: FileSystem {
         }
     }
 
+    /// Removes one empty folder.
     public func removeDirectory(_ path: String) throws(DiskError) {
         try state.withLock { state throws(DiskError) in
             try state.begin(.removeDirectory, path)
@@ -168,6 +172,7 @@ public final class SimulatedDisk: FileSystem {
         }
     }
 
+    /// Creates the folder and those above it.
     public func createDirectory(_ path: String) throws(DiskError) {
         try state.withLock { state throws(DiskError) in
             if case .directory = state.entries[path] { return }
@@ -176,6 +181,7 @@ public final class SimulatedDisk: FileSystem {
         }
     }
 
+    /// Makes changes of names inside the folder durable.
     public func syncDirectory(_ path: String) throws(DiskError) {
         try state.withLock { state throws(DiskError) in
             try state.begin(.syncDirectory, path)
@@ -183,6 +189,7 @@ public final class SimulatedDisk: FileSystem {
         }
     }
 
+    /// The names inside the folder, sorted bytewise.
     public func list(_ path: String) throws(DiskError) -> [String] {
         try state.withLock { state throws(DiskError) in
             try state.begin(.list, path)
@@ -190,6 +197,7 @@ public final class SimulatedDisk: FileSystem {
         }
     }
 
+    /// What is at the path; nil when nothing is.
     public func status(_ path: String) throws(DiskError) -> FileStatus? {
         try state.withLock { state throws(DiskError) in
             try state.begin(.status, path)
@@ -197,6 +205,7 @@ public final class SimulatedDisk: FileSystem {
         }
     }
 
+    /// Takes an exclusive lock; throws `.locked` when another has it.
     public func lock(_ path: String) throws(DiskError) -> any FileLock {
         try state.withLock { state throws(DiskError) in
             try state.begin(.lock, path)
@@ -208,6 +217,7 @@ public final class SimulatedDisk: FileSystem {
         }
     }
 
+    /// Bytes that may still be written.
     public func freeSpace(_ path: String) throws(DiskError) -> UInt64 {
         state.withLock { state in state.capacityBytes > state.usedBytes ? state.capacityBytes - state.usedBytes : 0 }
     }
