@@ -107,6 +107,29 @@ struct CrashTests {
         #expect(Set(rows) == Set(acknowledged.map { [.int($0)] }))
     }
 
+    @Test("a table that cannot be changed for a while doubles nothing that was in its memory")
+    func changeFails() async throws {
+        let disk = SimulatedDisk()
+        let pipeline = try Pipeline(disk)
+        defer { pipeline.stop() }
+        try await pipeline.ingest("t", #"{"n":0}"#)
+        for number in 1..<8 {
+            // The new column needs the manifest, whose next write fails; the log's own go through first.
+            let result = try await pipeline.ingestor.ingest(topic: "other", body: Array("{}".utf8))
+            _ = pipeline.waitUntilVisible(try #require(result.end))
+            let topic = try #require(pipeline.logStore.topic("t"))
+            let body = #"{"n":\#(number),"k\#(number)":1}"#
+            pipeline.materializer.withoutFeeding("t") {
+                _ = try? topic.partitions[0].appendBlocking([recordBatch([Array(body.utf8)])])
+                disk.failOperation(number: 1, of: [.write], with: .full)
+            }
+            #expect(pipeline.waitUntilCaughtUp("t"), "\(pipeline.materializer.status)")
+            if number == 4 { try #require(pipeline.catalog.table("t")).flush() }
+        }
+        #expect(Set(try pipeline.rows("t", ["n"])) == Set((0..<8).map { [.int($0)] }))
+        #expect(try pipeline.rows("t", ["n"]).count == 8)
+    }
+
     @Test("one table in trouble does not hold up the others")
     func troubleStaysLocal() async throws {
         let pipeline = try Pipeline(SimulatedDisk())

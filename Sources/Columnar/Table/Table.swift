@@ -32,6 +32,7 @@ public final class Table: Sendable {
         self.budget = budget
         var state = TableState(manifest.content.stored)
         state.storedOffsets = manifest.content.offsets
+        state.visibleOffsets = manifest.content.offsets
         state.nextPart = manifest.content.nextPart
         self.state = Mutex(state)
         commits = Mutex(manifest)
@@ -86,6 +87,7 @@ public final class Table: Sendable {
                 state.rows.memory = shelf
                 state.deadLetters.memory = letters
                 state.pendingOffsets.merge(offsets) { max($0, $1) }
+                state.visibleOffsets.merge(offsets) { max($0, $1) }
                 if state.hasPending && state.oldestPendingMs == nil { state.oldestPendingMs = nowMs }
             }
             return shelf.bytes + letters.bytes - before
@@ -96,6 +98,10 @@ public final class Table: Sendable {
 
     /// The next offset after what is durably in parts, by source: where reading the log goes on after a restart.
     public func storedOffsets() -> [SourcePartition: Int64] { state.withLock { $0.storedOffsets } }
+
+    /// The next offset after all rows the table shows, those in memory included, by source: where reading the log
+    /// goes on in this process.
+    public func visibleOffsets() -> [SourcePartition: Int64] { state.withLock { $0.visibleOffsets } }
 
     /// Calls `call` after each commit that moved offsets, with all of them. It comes on the thread that committed
     /// and must be quick.

@@ -9,6 +9,8 @@ struct TableState: Sendable {
     var deadLetters = Shelf()
     /// The next offset after the rows in memory, by source.
     var pendingOffsets: [SourcePartition: Int64] = [:]
+    /// The next offset after all rows, in parts or in memory, by source.
+    var visibleOffsets: [SourcePartition: Int64] = [:]
     /// The next offset after the rows in parts, as the manifest has it.
     var storedOffsets: [SourcePartition: Int64] = [:]
     /// When the oldest unflushed row (or offset) came; nil when there is none.

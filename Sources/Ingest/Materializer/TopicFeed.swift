@@ -4,8 +4,8 @@ import LogStore
 
 /// The way from one topic to its table. Used by one worker at a time.
 ///
-/// Everything here can be lost: where to go on stands in the table's manifest. So whatever fails is forgotten and
-/// begun anew from there.
+/// Everything here can be lost: the table knows the offset after its rows, and its manifest that after its stored
+/// rows. So whatever fails is forgotten and begun anew from there.
 final class TopicFeed {
     let topic: Topic
     let logStore: LogStore
@@ -44,7 +44,7 @@ final class TopicFeed {
         var returnAfterMs: Int64?
     }
 
-    /// Forgets what is not in the table, to begin anew from what is.
+    /// Forgets what the table does not have, to begin anew after what it has.
     func restart() {
         table = nil
         definition = nil
@@ -82,21 +82,22 @@ final class TopicFeed {
         }
         if let table {
             let current = table.definition
-            if current != definition {
-                definition = current
+            let isKnown = current == definition
+            definition = current
+            if !isKnown {
                 builder = RowBuilder(tableName: topic.name, definition: current, maxColumns: settings.maxColumns)
             }
         }
         for partition in topic.partitions where positions[partition.partition] == nil {
             let source = SourcePartition(topic: topic.name, partition: partition.partition)
-            let stored = table?.storedOffsets()[source]
-            if let stored, stored > partition.endOffset {
+            let visible = table?.visibleOffsets()[source]
+            if let visible, visible > partition.endOffset {
                 // A log that is not synced may lose records that the table has; their offsets must not come again.
-                do throws(LogStoreError) { try partition.ensureEndOffset(atLeast: stored) } catch {
+                do throws(LogStoreError) { try partition.ensureEndOffset(atLeast: visible) } catch {
                     throw MaterializerError(error)
                 }
             }
-            positions[partition.partition] = max(stored ?? 0, partition.startOffset)
+            positions[partition.partition] = max(visible ?? 0, partition.startOffset)
         }
     }
 

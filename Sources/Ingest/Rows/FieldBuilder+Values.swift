@@ -199,7 +199,7 @@ extension FieldBuilder {
     private func time(
         _ text: UnsafeRawBufferPointer, _ dates: inout DateCache, _ powers: UnsafePointer<Double>
     ) -> Moment? {
-        if zone == .utc, let moment = TimeText.parse(text, &dates) { return moment }
+        if isUTC, let moment = TimeText.parse(text, &dates) { return moment }
         if let (seconds, nanos) = ValueText.parseDateTime(text, zone: zone) {
             return Moment(seconds: seconds, nanos: nanos)
         }

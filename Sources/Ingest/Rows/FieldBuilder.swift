@@ -18,6 +18,7 @@ struct FieldBuilder: ~Copyable {
     let ticksPerSecond: Int64
     /// DateTime and DateTime64: the zone that texts without one are in.
     let zone: TimeZone
+    let isUTC: Bool
     /// Enums: the first case's value, which stands where no value is.
     let defaultInteger: Int64
     /// Arrays: the elements. Maps: the keys and the values.
@@ -61,6 +62,7 @@ struct FieldBuilder: ~Copyable {
         }
         ticksPerSecond = ticks
         zone = zoneName.flatMap { TimeZone.named($0) } ?? .utc
+        isUTC = zone == .utc
         self.defaultInteger = defaultInteger
         self.children = children
     }

@@ -19,7 +19,8 @@ struct Moment: Equatable {
 
 /// The last date read, as text and as a number: log lines come by the thousand on one day.
 struct DateCache {
-    fileprivate var head: UInt64 = 0
+    /// No text of a date, so that the first one is read.
+    fileprivate var head = UInt64.max
     fileprivate var tail: UInt16 = 0
     fileprivate var seconds: Int64 = 0
 }
