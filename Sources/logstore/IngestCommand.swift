@@ -51,6 +51,7 @@ struct IngestCommand: AsyncParsableCommand {
             }
             tally.doneBytes += lines.consumedBytes
         }
+        await sender.waitUntilVisible()
         bar.clear()
         let seconds = max(bar.elapsed, 0.001)
         Terminal.note(
@@ -202,6 +203,11 @@ private struct Sender: Sendable {
             attempt += 1
             try await Task.sleep(for: .milliseconds(min(10_000, 100 << min(attempt, 10))))
         }
+    }
+
+    /// Waits, if the server knows how, until queries see what was sent.
+    func waitUntilVisible() async {
+        _ = try? await client.fetch(.POST, "/ingest/\(Client.escape(topic))?wait=1", body: [])
     }
 
     private struct Permanent: Error {

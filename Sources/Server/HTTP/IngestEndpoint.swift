@@ -7,6 +7,7 @@ import LogStore
 /// `POST /ingest/{topic}`: JSON records, one a line, in an array, or a single object. Answers once they are durable.
 struct IngestEndpoint: Sendable {
     let ingestor: Ingestor
+    let materializer: Materializer
     let logStore: LogStore
     let pool: BlockingPool
     let configuration: ServerConfiguration
@@ -25,6 +26,7 @@ struct IngestEndpoint: Sendable {
         let start = clock.steadyNs()
         do throws(HTTPFailure) {
             let response = try await take(request, topic: topic)
+            if target.text("wait") == "1" { await waitUntilVisible(topic) }
             metrics.ingestDuration.record(nanoseconds: clock.steadyNs() - start)
             return response
         } catch {
@@ -54,6 +56,21 @@ struct IngestEndpoint: Sendable {
             return .json(answer(result), status: isAllBad ? .badRequest : .ok)
         } catch {
             throw HTTPFailure(error)
+        }
+    }
+
+    /// Waits until queries see everything the topic holds now, or for as long as `visible_timeout` says.
+    private func waitUntilVisible(_ name: String) async {
+        guard let topic = logStore.topic(name) else { return }
+        let positions = topic.partitions.map {
+            LogPosition(topic: name, partition: $0.partition, offset: $0.endOffset)
+        }.filter { $0.offset > 0 }
+        let deadline = clock.steadyNs() + UInt64(max(0, configuration.milliseconds("visible_timeout"))) * 1_000_000
+        for position in positions {
+            // Asking costs nothing; a thread that blocks for it would.
+            while !materializer.waitUntilVisible(position, timeoutMs: 0), clock.steadyNs() < deadline {
+                do { try await Task.sleep(for: .milliseconds(5)) } catch { return }
+            }
         }
     }
 
