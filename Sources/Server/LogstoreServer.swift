@@ -94,7 +94,8 @@ public final class LogstoreServer: Sendable {
             query: QueryEndpoint(
                 runner: runner, configuration: configuration, displayName: Machine.hostName, clock: store.clock),
             ingest: IngestEndpoint(
-                ingestor: store.ingestor, materializer: store.materializer, logStore: store.logStore, pool: diskPool, configuration: configuration,
+                ingestor: store.ingestor, materializer: store.materializer, logStore: store.logStore, pool: diskPool,
+                configuration: configuration,
                 metrics: metrics,
                 clock: store.clock),
             grafana: GrafanaEndpoint(runner: runner, clock: store.clock),

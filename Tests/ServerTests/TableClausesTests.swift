@@ -13,7 +13,7 @@ struct TableClausesTests {
                 + "TTL ts + INTERVAL 30 DAY SETTINGS max_bytes = 1000000")
         #expect(definition.partitionBy == .day(column: "ts"))
         #expect(definition.sortingKey == ["a", "ts"])
-        #expect(definition.ttl?.seconds == 30 * 86_400)
+        #expect(definition.ttl?.seconds == Int64(2_592_000))
         #expect(definition.ttl?.column == "ts")
         #expect(definition.maxBytes == 1_000_000)
         #expect(definition.timeColumn == "ts")
