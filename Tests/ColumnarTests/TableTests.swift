@@ -110,6 +110,23 @@ struct TableTests {
         #expect(table.partInfos.count == 4)
     }
 
+    @Test("times from all of history make a bounded number of parts, and more parts than open files are read")
+    func manyPartitions() throws {
+        let fixture = Fixture()
+        let table = try fixture.open().createTable(Requests.definition())
+        for start in [0, 200, 400] {
+            try table.append(Requests.block(start..<start + 200, stepMs: 86_400_000 * 3))
+            try table.flush()
+        }
+        #expect(table.partInfos.count == 3 * (FlushWriter.maxPartitions + 1))
+        #expect(table.partInfos.filter { $0.partition == "other" }.map(\.rowCount) == [72, 72, 72])
+        let expected = contents(Requests.block(0..<600, stepMs: 86_400_000 * 3))
+        #expect(try contents(table.snapshot()) == expected)
+        _ = try table.compact(final: true)
+        #expect(table.partInfos.count == 3 * FlushWriter.maxPartitions + 1)
+        #expect(try contents(#require(try fixture.open().table("requests")).snapshot()) == expected)
+    }
+
     @Test("missing columns get defaults, unknown ones and wrong types are errors")
     func alignment() throws {
         let fixture = Fixture()

@@ -95,7 +95,7 @@ enum ColumnDecoder {
         let count = Int(offsets[offsets.count - 1])
         let column = try decode(type: type, count: count, dictionary: nil, &cursor, depth: depth + 1)
         switch column.data {
-        case .constant(let value, _): try cursor.allocate(count, size: max(1, value.memoryBytes))
+        case .constant(let value, _): try cursor.allocate(count, size: value.memoryBytes + 4)
         case .dictionary(let encoded):
             try cursor.allocate(1, size: encoded.flatBytes)
         default: return column

@@ -11,13 +11,14 @@ extension Table {
         return try merging.withLock { _ throws(ColumnarError) -> CompactionReport in
             try detachDamaged()
             try expire()
+            let startMs = clock.nowMs()
             var report = CompactionReport()
             let before = state.withLock { $0.rows.parts }
             report.partsBefore = before.count
             report.bytesBefore = before.reduce(0) { $0 + $1.sizeBytes }
             var done: UInt64 = 0
             for shelf in [ShelfKind.rows, .deadLetters] {
-                while let parts = final ? nextFinal(shelf) : nextMerge(shelf, isIdle: true) {
+                while let parts = final ? nextFinal(shelf, startMs) : nextMerge(shelf, isIdle: true) {
                     progress(
                         WorkProgress(doneBytes: done, totalBytes: max(done, report.bytesBefore), item: parts[0].name))
                     guard try merge(parts, shelf: shelf) else { continue }
@@ -37,8 +38,9 @@ extension Table {
     /// Parts a single merge may read when merging to one.
     private static let finalParts = 64
 
-    /// The smallest parts of a partition that has more than one, or one with expired rows.
-    private func nextFinal(_ shelf: ShelfKind) -> [Part]? {
+    /// The smallest parts of a partition that has more than one, or one with expired rows. Rows go on expiring while
+    /// this works: a part written since `startMs` is good enough.
+    private func nextFinal(_ shelf: ShelfKind, _ startMs: Int64) -> [Part]? {
         let (parts, stored) = state.withLock { ($0[shelf].parts, shelf == .rows ? $0.stored : .deadLetters) }
         let nowMs = clock.nowMs()
         for group in Dictionary(grouping: parts, by: { $0.footer.partition }).values {
@@ -47,7 +49,10 @@ extension Table {
                 return smallest.prefix(Self.finalParts).sorted { $0.number < $1.number }
             }
             // A part fresh from memory is compressed lightly: it is written again, smaller.
-            if let part = group.first, part.footer.level == 0 || Expiry.hasExpired(part, stored, nowMs: nowMs) {
+            if let part = group.first,
+                part.footer.level == 0
+                    || (part.footer.createdMs < startMs && Expiry.hasExpired(part, stored, nowMs: nowMs))
+            {
                 return [part]
             }
         }

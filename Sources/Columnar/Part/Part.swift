@@ -15,15 +15,16 @@ final class Part: Sendable {
     let uncompressedBytes: UInt64
     /// Position in `footer.columns` of each column id.
     private let columnIndices: [UInt32: Int]
-    private let file: any File
     private let fileSystem: any FileSystem
+    private let openFiles: OpenFiles
+    private let fileKey: UInt64
     private let isRetired = Atomic(false)
     private let cache = Mutex(PartCache())
     /// Told of damage found while reading.
     private let onDamage: @Sendable (UInt64, ColumnarError) -> Void
 
     private init(
-        number: UInt64, path: String, footer: PartFooter, sizeBytes: UInt64, file: any File,
+        number: UInt64, path: String, footer: PartFooter, sizeBytes: UInt64, fileKey: UInt64, openFiles: OpenFiles,
         fileSystem: any FileSystem, onDamage: @escaping @Sendable (UInt64, ColumnarError) -> Void
     ) {
         self.number = number
@@ -32,7 +33,8 @@ final class Part: Sendable {
         self.footer = footer
         self.sizeBytes = sizeBytes
         uncompressedBytes = footer.uncompressedBytes
-        self.file = file
+        self.fileKey = fileKey
+        self.openFiles = openFiles
         self.fileSystem = fileSystem
         self.onDamage = onDamage
         columnIndices = Dictionary(
@@ -40,7 +42,7 @@ final class Part: Sendable {
     }
 
     deinit {
-        file.close()
+        openFiles.forget(fileKey)
         // What stays behind here is removed when the table is opened: the manifest does not name it.
         if isRetired.load(ordering: .acquiring) { try? fileSystem.remove(path) }
     }
@@ -48,12 +50,13 @@ final class Part: Sendable {
     /// Opens the part at `path` by its footer. Throws `.corrupt` (also when there is no such file), `.newerVersion`,
     /// `.disk`.
     static func open(
-        _ path: String, number: UInt64, fileSystem: any FileSystem,
+        _ path: String, number: UInt64, fileSystem: any FileSystem, openFiles: OpenFiles = OpenFiles(),
         onDamage: @escaping @Sendable (UInt64, ColumnarError) -> Void = { _, _ in }
     ) throws(ColumnarError) -> Part {
+        let fileKey = openFiles.newKey()
         let file: any File
         do throws(DiskError) {
-            file = try fileSystem.open(path, .read)
+            file = try openFiles.file(fileKey, path: path, fileSystem: fileSystem)
         } catch {
             if error.code == .notFound { throw ColumnarError(.corrupt, "\(path) is missing", cause: error) }
             throw ColumnarError(disk: error)
@@ -62,10 +65,10 @@ final class Part: Sendable {
         do throws(ColumnarError) {
             let footer = try readFooter(file, size: size)
             return Part(
-                number: number, path: path, footer: footer, sizeBytes: size, file: file, fileSystem: fileSystem,
-                onDamage: onDamage)
+                number: number, path: path, footer: footer, sizeBytes: size, fileKey: fileKey, openFiles: openFiles,
+                fileSystem: fileSystem, onDamage: onDamage)
         } catch {
-            file.close()
+            openFiles.forget(fileKey)
             throw error.message.hasPrefix(path)
                 ? error : ColumnarError(error.code, "\(path): \(error.message)", cause: error)
         }
@@ -155,7 +158,9 @@ final class Part: Sendable {
 
     /// `count` bytes of the file; the footer has bounded them by the file's size.
     private func bytes(at offset: UInt64, count: Int) throws(ColumnarError) -> [UInt8] {
-        try onDisk { () throws(DiskError) in try file.readExactly(at: offset, count: count) }
+        try onDisk { () throws(DiskError) in
+            try openFiles.file(fileKey, path: path, fileSystem: fileSystem).readExactly(at: offset, count: count)
+        }
     }
 
     /// Runs `body`; what it throws gets the part's and the column's name, and damage is reported.

@@ -7,22 +7,21 @@ import Synchronization
 public final class Catalog: Sendable {
     /// The folder with one folder a table.
     public let folder: String
-    let fileSystem: any FileSystem
-    let clock: any Clock
-    let settings: ColumnarSettings
-    let budget: MemoryBudget
+    let environment: TableEnvironment
     private let byName: Mutex<[String: Table]>
     private let changes = Mutex(())
     private let maintenance = Mutex<Maintenance?>(nil)
 
-    private init(folder: String, fileSystem: any FileSystem, clock: any Clock, settings: ColumnarSettings) {
+    private init(folder: String, environment: TableEnvironment) {
         self.folder = folder
-        self.fileSystem = fileSystem
-        self.clock = clock
-        self.settings = settings
-        budget = MemoryBudget(limitBytes: settings.memoryBytes)
+        self.environment = environment
         byName = Mutex([:])
     }
+
+    var fileSystem: any FileSystem { environment.fileSystem }
+    var clock: any Clock { environment.clock }
+    var settings: ColumnarSettings { environment.settings }
+    var budget: MemoryBudget { environment.budget }
 
     /// Opens every table in `folder`, which is created when absent, and finishes drops that were under way. No
     /// background work runs before `startMaintenance`. Throws `.corrupt` and `.newerVersion` for a manifest that
@@ -30,7 +29,10 @@ public final class Catalog: Sendable {
     public static func open(
         folder: String, fileSystem: any FileSystem, clock: any Clock, settings: ColumnarSettings = ColumnarSettings()
     ) throws(ColumnarError) -> Catalog {
-        let catalog = Catalog(folder: folder, fileSystem: fileSystem, clock: clock, settings: settings)
+        let environment = TableEnvironment(
+            fileSystem: fileSystem, clock: clock, settings: settings,
+            budget: MemoryBudget(limitBytes: settings.memoryBytes), openFiles: OpenFiles())
+        let catalog = Catalog(folder: folder, environment: environment)
         let names = try onDisk { () throws(DiskError) -> [String] in
             try fileSystem.createDurableDirectory(folder)
             return try fileSystem.list(folder).filter { (name) in
@@ -52,8 +54,7 @@ public final class Catalog: Sendable {
             try removeFolder(path, mayHoldParts: isDropped)
             return
         }
-        let table = try Table.open(
-            folder: path, fileSystem: fileSystem, clock: clock, settings: settings, budget: budget)
+        let table = try Table.open(folder: path, environment: environment)
         try byName.withLock { tables throws(ColumnarError) in
             if let other = tables[table.name] {
                 throw ColumnarError(.corrupt, "\(path) and \(other.folder) both hold table \(table.name)")
@@ -95,8 +96,7 @@ public final class Catalog: Sendable {
                 throw ColumnarError(.tableExists, "table \(definition.name) already exists")
             }
             let table = try Table.create(
-                folder: try freeFolder(for: definition.name), definition: definition, fileSystem: fileSystem,
-                clock: clock, settings: settings, budget: budget)
+                folder: try freeFolder(for: definition.name), definition: definition, environment: environment)
             byName.withLock { $0[definition.name] = table }
             return table
         }

@@ -60,7 +60,7 @@ struct FlushWriter {
         var partitions: [Int64] = []
         let scheme = stored.definition.partitionBy
         if let name = scheme.column, let index = stored.index(of: name) {
-            partitions = scheme.partitions(try column(at: index))
+            partitions = Self.capped(scheme.partitions(try column(at: index)))
             let keys = partitions.map { UInt64(bitPattern: $0) ^ 1 << 63 }
             columns.append(SortColumn(keys: keys))
         }
@@ -73,11 +73,38 @@ struct FlushWriter {
         for place in 1...memory.rowCount {
             let next = place < memory.rowCount ? partitions[Int(permutation?[place] ?? UInt32(place))] : nil
             if next == current { continue }
-            ranges.append(PartitionRange(rows: start..<place, partition: scheme.name(current)))
+            ranges.append(PartitionRange(rows: start..<place, partition: Self.name(current, scheme)))
             start = place
             current = next ?? 0
         }
         return (permutation, ranges)
+    }
+
+    /// Partitions one flush may write; rows of the others share one more. Times from all of history in one request
+    /// must not make a file a day.
+    static let maxPartitions = 128
+    private static let otherPartition = Int64.max
+
+    /// The partitions with the fewest rows replaced by one, when there are too many.
+    private static func capped(_ partitions: [Int64]) -> [Int64] {
+        var counts: [Int64: Int] = [:]
+        var last: Int64?
+        var run = 0
+        for partition in partitions {
+            if partition != last {
+                if let last { counts[last, default: 0] += run }
+                (last, run) = (partition, 0)
+            }
+            run += 1
+        }
+        if let last { counts[last, default: 0] += run }
+        guard counts.count > maxPartitions else { return partitions }
+        let kept = Set(counts.sorted { ($0.value, $0.key) > ($1.value, $1.key) }.prefix(maxPartitions).map(\.key))
+        return partitions.map { kept.contains($0) ? $0 : otherPartition }
+    }
+
+    private static func name(_ partition: Int64, _ scheme: PartitionScheme) -> String? {
+        partition == otherPartition ? "other" : scheme.name(partition)
     }
 
     /// Bytes of each row; nil when no granule can come near `BlockLimits.granuleBytes`.

@@ -10,10 +10,7 @@ import Synchronization
 /// (memory parts change) → `commits` (the manifest) → `state`.
 public final class Table: Sendable {
     let folder: String
-    let fileSystem: any FileSystem
-    let clock: any Clock
-    let settings: ColumnarSettings
-    let budget: MemoryBudget
+    let environment: TableEnvironment
     let state: Mutex<TableState>
     let appending = Mutex(())
     let flushing = Mutex(())
@@ -21,15 +18,9 @@ public final class Table: Sendable {
     let commits: Mutex<Manifest>
     private let listeners = Mutex<[@Sendable ([SourcePartition: Int64]) -> Void]>([])
 
-    init(
-        folder: String, manifest: consuming Manifest, fileSystem: any FileSystem, clock: any Clock,
-        settings: ColumnarSettings, budget: MemoryBudget
-    ) {
+    init(folder: String, manifest: consuming Manifest, environment: TableEnvironment) {
         self.folder = folder
-        self.fileSystem = fileSystem
-        self.clock = clock
-        self.settings = settings
-        self.budget = budget
+        self.environment = environment
         var state = TableState(manifest.content.stored)
         state.storedOffsets = manifest.content.offsets
         state.visibleOffsets = manifest.content.offsets
@@ -37,6 +28,11 @@ public final class Table: Sendable {
         self.state = Mutex(state)
         commits = Mutex(manifest)
     }
+
+    var fileSystem: any FileSystem { environment.fileSystem }
+    var clock: any Clock { environment.clock }
+    var settings: ColumnarSettings { environment.settings }
+    var budget: MemoryBudget { environment.budget }
 
     deinit {
         budget.add(-state.withLock { $0.memoryBytes })

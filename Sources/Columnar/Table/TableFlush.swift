@@ -139,7 +139,9 @@ extension Table {
     }
 
     func openPart(_ number: UInt64) throws(ColumnarError) -> Part {
-        try Part.open(partPath(number), number: number, fileSystem: fileSystem) { [weak self] number, error in
+        try Part.open(
+            partPath(number), number: number, fileSystem: fileSystem, openFiles: environment.openFiles
+        ) { [weak self] number, error in
             self?.noteDamage(number, error)
         }
     }

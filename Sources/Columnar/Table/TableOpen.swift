@@ -4,29 +4,25 @@ import Synchronization
 extension Table {
     /// Creates a table in `folder`, durably. Throws `.disk`.
     static func create(
-        folder: String, definition: TableDefinition, fileSystem: any FileSystem, clock: any Clock,
-        settings: ColumnarSettings, budget: MemoryBudget
+        folder: String, definition: TableDefinition, environment: TableEnvironment
     ) throws(ColumnarError) -> Table {
-        try onDisk { () throws(DiskError) in try fileSystem.createDurableDirectory(folder + "/parts") }
+        try onDisk { () throws(DiskError) in try environment.fileSystem.createDurableDirectory(folder + "/parts") }
         // The table exists once its manifest does.
         let manifest = try Manifest.create(
             folder + "/" + ManifestFormat.fileName, content: ManifestContent(StoredDefinition(definition)),
-            fileSystem: fileSystem)
-        return Table(
-            folder: folder, manifest: manifest, fileSystem: fileSystem, clock: clock, settings: settings, budget: budget
-        )
+            fileSystem: environment.fileSystem)
+        return Table(folder: folder, manifest: manifest, environment: environment)
     }
 
     /// Opens the table in `folder`: reads the manifest, removes part files it does not name, opens the others and
     /// sets damaged ones aside. Throws `.corrupt` or `.newerVersion` for the manifest, `.disk`.
     static func open(
-        folder: String, fileSystem: any FileSystem, clock: any Clock, settings: ColumnarSettings, budget: MemoryBudget
+        folder: String, environment: TableEnvironment
     ) throws(ColumnarError) -> Table {
-        let manifest = try Manifest.open(folder + "/" + ManifestFormat.fileName, fileSystem: fileSystem)
+        let manifest = try Manifest.open(
+            folder + "/" + ManifestFormat.fileName, fileSystem: environment.fileSystem)
         let entries = manifest.content.parts.values.sorted { $0.number < $1.number }
-        let table = Table(
-            folder: folder, manifest: manifest, fileSystem: fileSystem, clock: clock, settings: settings, budget: budget
-        )
+        let table = Table(folder: folder, manifest: manifest, environment: environment)
         try table.removeUnnamed(Set(entries.map { lastComponent(of: table.partPath($0.number)) }))
         for entry in entries {
             do throws(ColumnarError) {
