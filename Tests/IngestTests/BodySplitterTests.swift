@@ -103,7 +103,8 @@ struct BodySplitterTests {
     @Test("a line too long that is no JSON either is refused at once", arguments: [1, 100, 100_000])
     func tooLongAndBroken(size: Int) {
         let body =
-            "{\"n\":1}\n{\"a\":[\(String(repeating: "1,", count: 3000))\n\(String(repeating: "y", count: 3000))\n{\"n\":2}\n"
+            "{\"n\":1}\n{\"a\":[\(String(repeating: "1,", count: 3000))\n"
+            + "\(String(repeating: "y", count: 3000))\n{\"n\":2}\n"
         let outcome = Self.split(Array(body.utf8), pieces: size, maxRecordBytes: 1000)
         #expect(outcome.records == ["{\"n\":1}", "{\"n\":2}"])
         #expect(outcome.rejections.map(\.line) == [2, 3])

@@ -37,7 +37,8 @@ func build(
 @Suite("Records into inferred tables")
 struct InferenceTests {
     static let click =
-        #"{"type":"click","user_id":"1","session_id":"FaAa31","timestamp":"2024-04-17T04:04:12","locale":"en","path":"/getting-started","appVersion":"0.0.1","details":{"meta_a":"meta_a","meta_b":"meta_b"}}"#
+        #"{"type":"click","user_id":"1","session_id":"FaAa31","timestamp":"2024-04-17T04:04:12","locale":"en","#
+        + #""path":"/getting-started","appVersion":"0.0.1","details":{"meta_a":"meta_a","meta_b":"meta_b"}}"#
 
     @Test("the first record makes the table: a time column, nested objects flattened")
     func clickEvent() {
@@ -110,7 +111,8 @@ struct InferenceTests {
     @Test("types come from the values; what only was NULL waits")
     func types() {
         let (builder, finished, _) = build([
-            #"{"ts":1760000000,"b":true,"i":1,"f":1.5,"s":"x","n":null,"e":[],"o":{},"ai":[1,2],"af":[1,2.5],"ab":[true],"as":["a","b"],"mix":[1,"a",null,{"k":1}],"oo":[{"a":1}]}"#,
+            #"{"ts":1760000000,"b":true,"i":1,"f":1.5,"s":"x","n":null,"e":[],"o":{},"#
+                + #""ai":[1,2],"af":[1,2.5],"ab":[true],"as":["a","b"],"mix":[1,"a",null,{"k":1}],"oo":[{"a":1}]}"#,
             #"{"ts":1760000001,"n":5}"#,
         ])
         let types = Dictionary(uniqueKeysWithValues: builder.inferredDefinition().columns.map { ($0.name, $0.type) })
