@@ -63,7 +63,7 @@ final class Aggregator {
     private func checkMemory(_ rows: Int) throws(QueryError) {
         // Asking costs time in proportion to the groups.
         rowsSinceCheck += rows
-        guard rowsSinceCheck > count else { return }
+        guard rowsSinceCheck * 4 > count else { return }
         rowsSinceCheck = 0
         try memory.set((keys?.memoryBytes ?? 0) + states.reduce(0) { $0 + $1.memoryBytes })
     }

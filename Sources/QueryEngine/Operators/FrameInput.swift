@@ -20,9 +20,9 @@ struct FrameInput {
 
     /// Feeds each worker's own state with frames, in no order. Throws the first failure of any.
     func fold<State>(
-        make: @Sendable () -> State,
-        isDone: @Sendable (State) -> Bool = { _ in false },
-        body: @Sendable (inout State, Frame) throws(QueryError) -> Void
+        make: @escaping @Sendable () -> State,
+        isDone: @escaping @Sendable (State) -> Bool = { _ in false },
+        body: @escaping @Sendable (inout State, Frame) throws(QueryError) -> Void
     ) throws(QueryError) -> [State] {
         let stages = RowStages(plan: plan, context: context, needed: needed)
         switch origin {
@@ -51,7 +51,7 @@ struct FrameInput {
     /// Maps frames in several threads and hands the results over in the order of the rows, in the calling thread.
     /// Stops when `consume` returns false.
     func stream(
-        map: @Sendable (Frame) throws(QueryError) -> Frame?, consume: (Frame) throws(QueryError) -> Bool
+        map: @escaping @Sendable (Frame) throws(QueryError) -> Frame?, consume: (Frame) throws(QueryError) -> Bool
     ) throws(QueryError) {
         let stages = RowStages(plan: plan, context: context, needed: needed)
         switch origin {

@@ -49,25 +49,23 @@ final class WorkerPool: Sendable {
 
     /// Calls `body` with worker numbers 0 ..< `threads`, 0 in the calling thread, and returns when all calls have.
     /// Numbers other than 0 may never be called: the bodies share the work by taking it piece by piece.
-    func run(threads: Int, _ body: @Sendable (_ worker: Int) -> Void) {
+    func run(threads: Int, _ body: @escaping @Sendable (_ worker: Int) -> Void) {
         guard threads > 1 else {
             body(0)
             return
         }
-        withoutActuallyEscaping(body) { body in
-            let job = Job(body)
-            let helpers = min(threads - 1, Self.limit)
-            let missing = state.update { state -> Int in
-                for _ in 0..<helpers { state.waiting.append(job) }
-                let missing = max(0, helpers - state.threads)
-                state.threads += missing
-                return missing
-            }
-            for _ in 0..<missing { _ = Thread(name: "query") { [self] in work() } }
-            body(0)
-            job.closeAndWait()
-            state.withLock { $0.waiting.removeAll { $0 === job } }
+        let job = Job(body)
+        let helpers = min(threads - 1, Self.limit)
+        let missing = state.update { state -> Int in
+            for _ in 0..<helpers { state.waiting.append(job) }
+            let missing = max(0, helpers - state.threads)
+            state.threads += missing
+            return missing
         }
+        for _ in 0..<missing { _ = Thread(name: "query") { [self] in work() } }
+        body(0)
+        job.closeAndWait()
+        state.withLock { $0.waiting.removeAll { $0 === job } }
     }
 
     private func work() {
@@ -101,25 +99,25 @@ final class FirstError: Sendable {
 /// Shares out `count` pieces of work among `threads`: `make` gives each worker its state in that worker's thread,
 /// `body` works on one piece with it. Returns the states of the workers that took part, by worker number.
 func forEachPiece<State>(
-    count: Int, threads: Int, make: @Sendable () -> State,
-    body: @Sendable (inout State, _ piece: Int) throws(QueryError) -> Void
+    count: Int, threads: Int, make: @escaping @Sendable () -> State,
+    body: @escaping @Sendable (inout State, _ piece: Int) throws(QueryError) -> Void
 ) throws(QueryError) -> [State] {
     if threads <= 1 || count <= 1 {
         var state = make()
         for piece in 0..<count { try body(&state, piece) }
         return [state]
     }
-    let next = Atomic<Int>(0)
+    let shares = PieceShares(count: count)
     let failure = FirstError()
     let slots = StateSlots<State>(count: threads)
     WorkerPool.shared.run(threads: min(threads, count)) { worker in
-        var piece = next.wrappingAdd(1, ordering: .relaxed).oldValue
-        guard piece < count else { return }
+        guard var piece = shares.next() else { return }
         var state = make()
         do throws(QueryError) {
-            while piece < count && !failure.hasFailed {
+            while !failure.hasFailed {
                 try body(&state, piece)
-                piece = next.wrappingAdd(1, ordering: .relaxed).oldValue
+                guard let following = shares.next() else { break }
+                piece = following
             }
         } catch {
             failure.set(error)
@@ -128,6 +126,19 @@ func forEachPiece<State>(
     }
     try failure.rethrow()
     return slots.taken
+}
+
+/// Hands out the numbers of pieces, each once.
+private final class PieceShares: Sendable {
+    private let given = Atomic<Int>(0)
+    private let count: Int
+
+    init(count: Int) { self.count = count }
+
+    func next() -> Int? {
+        let piece = given.wrappingAdd(1, ordering: .relaxed).oldValue
+        return piece < count ? piece : nil
+    }
 }
 
 /// A place for each worker's state. Each worker writes its own place only, and they are read after all are done.
