@@ -94,21 +94,26 @@ final class ScanFilter: Sendable {
     }
 
     private static func wantedValues(_ expression: BoundExpression) -> (column: Int, values: [[UInt8]])? {
-        guard case .call(let call) = expression, call.arguments.count == 2 else { return nil }
-        var (left, right) = (call.arguments[0], call.arguments[1])
-        if left.constantValue != nil { (left, right) = (right, left) }
-        guard case .column(let column, let type) = left, type.base == .string else { return nil }
+        guard case .call(let call) = expression, let first = call.arguments.first else { return nil }
         switch call.function.name {
         case "equals":
-            guard case .string(let value)? = right.constantValue else { return nil }
+            guard call.arguments.count == 2 else { return nil }
+            let (left, right) = first.constantValue == nil ? (first, call.arguments[1]) : (call.arguments[1], first)
+            guard let column = stringColumn(left), case .string(let value)? = right.constantValue else { return nil }
             return (column, [value])
         case "in":
-            guard call.arguments[0].constantValue == nil, let set = PruneCondition.setValues(right), set.count <= 64
-            else { return nil }
+            guard let column = stringColumn(first), let set = PruneCondition.setMembers(call), set.count <= 64 else {
+                return nil
+            }
             var values: [[UInt8]] = []
-            for case .string(let value)? in set.map(\.constantValue) { values.append(value) }
+            for case .string(let value) in set { values.append(value) }
             return values.count == set.count ? (column, values) : nil
         default: return nil
         }
+    }
+
+    private static func stringColumn(_ expression: BoundExpression) -> Int? {
+        guard case .column(let column, let type) = expression, type.base == .string else { return nil }
+        return column
     }
 }

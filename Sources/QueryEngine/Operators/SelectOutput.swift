@@ -45,12 +45,13 @@ final class SelectOutput {
         return frame.gather(rows)
     }
 
-    private func limitByRows(_ frame: Frame) -> Frame {
+    private func limitByRows(_ frame: Frame) throws(QueryError) -> Frame {
         guard let limitBy, let rule = plan.limitBy, frame.rowCount > 0 else { return frame }
         let first = columns.count
         let numbers = limitBy.map(
             Array(frame.columns[first..<first + rule.columns.count]), rowCount: frame.rowCount)
         growArray(&limitByCounts, to: limitBy.count, 0)
+        try memory.set(limitBy.memoryBytes + 8 * limitByCounts.count + (distinct?.memoryBytes ?? 0))
         var rows: [UInt32] = []
         for (row, number) in numbers.enumerated() {
             let count = limitByCounts[Int(number)]
@@ -64,7 +65,7 @@ final class SelectOutput {
     func write(
         _ frame: Frame, _ emit: (Block) throws(QueryError) -> Void
     ) throws(QueryError) -> Bool {
-        var frame = limitByRows(frame)
+        var frame = try limitByRows(frame)
         seen += UInt64(frame.rowCount)
         if skipped < plan.offset {
             let skip = min(plan.offset - skipped, frame.rowCount)

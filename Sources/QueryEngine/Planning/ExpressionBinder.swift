@@ -223,32 +223,52 @@ final class ExpressionBinder {
 
     private static let setFunctions: Set<String> = ["in", "notIn", "globalIn", "globalNotIn"]
 
-    /// `x IN (SELECT …)`: the query runs now and becomes a constant array.
+    /// `x IN (SELECT …)`: the query runs now and its rows become the set. `x IN (1, 2)`: so do the constants.
     private func bindSet(
         _ name: String, _ arguments: [Expression], _ position: Int
     ) throws(QueryError) -> BoundExpression? {
         guard Self.setFunctions.contains(name), arguments.count == 2 else { return nil }
-        guard case .subquery(let query) = arguments[1].kind else { return nil }
-        let left = try bind(arguments[0])
-        let executor = try SelectExecutor(query, context: context, named: named, depth: depth + 1)
-        var values: [Scalar] = []
-        let width = executor.columns.count
-        let tracker = MemoryScope(context.memory)
-        try executor.run { (block) throws(QueryError) in
-            for row in 0..<block.rowCount {
-                if width == 1 {
-                    let value = block.columns[0].scalar(at: row)
-                    if value != .null { values.append(value) }
-                } else {
-                    values.append(.tuple(block.columns.map { $0.scalar(at: row) }))
-                }
+        let isNegated = name == "notIn" || name == "globalNotIn"
+        switch arguments[1].kind {
+        case .subquery(let query):
+            let left = try bind(arguments[0])
+            let set = try setColumn(query)
+            return try FunctionCall.isIn(left, set, isNegated: isNegated, position: position)
+        case .function("tuple", _, let items, _):
+            let left = try bind(arguments[0])
+            var values: [Scalar] = []
+            var types: [DataType] = []
+            for item in items {
+                let bound = try bind(item)
+                guard let value = bound.constantValue else { return nil }
+                values.append(value)
+                types.append(bound.type)
             }
-            try tracker.set(values.count * 64)
+            let set = BoundExpression.constant(.tuple(values), .tuple(types))
+            return try FunctionCall.make(
+                isNegated ? "notIn" : "in", arguments: [left, set], position: position, context: context.evaluation)
+        default: return nil
         }
-        let element = width == 1 ? executor.columns[0].type : DataType.tuple(executor.columns.map(\.type))
-        let set = BoundExpression.constant(.array(values), .array(element))
-        let real = name == "globalIn" ? "in" : name == "globalNotIn" ? "notIn" : name
-        return try FunctionCall.make(real, arguments: [left, set], position: position, context: context.evaluation)
+    }
+
+    private func setColumn(_ query: SelectQuery) throws(QueryError) -> Column {
+        let executor = try SelectExecutor(query, context: context, named: named, depth: depth + 1)
+        let memory = MemoryScope(context.memory)
+        var blocks: [Block] = []
+        var bytes = 0
+        try executor.run { (block) throws(QueryError) in
+            blocks.append(block)
+            // A row in a set takes more than in a column.
+            bytes += block.columns.reduce(64 * block.rowCount) { $0 + $1.memoryBytes }
+            try memory.set(bytes)
+        }
+        let columns = executor.columns.enumerated().map { index, column in
+            blocks.isEmpty
+                ? Column.defaults(type: column.type, count: 0).flattened()
+                : Column.concatenate(blocks.map { $0.columns[index] }, type: column.type).flattened()
+        }
+        if columns.count == 1 { return columns[0] }
+        return Column(type: .tuple(columns.map(\.type)), data: .tuple(columns))
     }
 
     /// `(SELECT …)` as a value: no row is NULL, more than one an error.

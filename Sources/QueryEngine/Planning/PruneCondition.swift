@@ -82,8 +82,8 @@ indirect enum PruneCondition: Sendable {
             return ordering(call.function.name, arguments, expression)
         case "equals": return equality(arguments)
         case "notEquals": return equality(arguments).map { .not($0) }
-        case "in": return membership(arguments)
-        case "notIn": return membership(arguments).map { .not($0) }
+        case "in": return membership(call)
+        case "notIn": return membership(call).map { .not($0) }
         case "startsWith": return prefix(arguments) { $0 }
         case "like": return prefix(arguments) { likePrefix($0) }
         default: return nil
@@ -127,27 +127,20 @@ indirect enum PruneCondition: Sendable {
     /// More values than this in IN are not compared one by one with every granule.
     private static let setLimit = 256
 
-    private static func membership(_ arguments: [BoundExpression]) -> PruneCondition? {
-        guard let values = setValues(arguments[1]), values.count <= setLimit else { return nil }
+    private static func membership(_ call: FunctionCall) -> PruneCondition? {
+        guard let values = setMembers(call), values.count <= setLimit, let left = call.arguments.first else {
+            return nil
+        }
         var parts: [PruneCondition] = []
         for value in values {
-            guard let part = equality([arguments[0], value]) else { return nil }
+            guard let part = equality([left, .constant(value, left.type.base)]) else { return nil }
             parts.append(part)
         }
         return parts.isEmpty ? nil : .any(parts)
     }
 
-    /// The constants on the right of IN; nil when that is no constant set.
-    static func setValues(_ expression: BoundExpression) -> [BoundExpression]? {
-        guard case .constant(let scalar, let type) = expression else { return nil }
-        switch (scalar, type.base) {
-        case (.tuple(let values), .tuple(let types)) where values.count == types.count:
-            return zip(values, types).map { .constant($0, $1) }
-        case (.array(let values), .array(let element)): return values.map { .constant($0, element) }
-        case (.tuple, _), (.array, _): return nil
-        default: return [expression]
-        }
-    }
+    /// The values on the right of IN, as of the left side's type; nil when they are not known.
+    static func setMembers(_ call: FunctionCall) -> [Scalar]? { (call.function as? InFunction)?.values?.members }
 
     private static func prefix(
         _ arguments: [BoundExpression], _ prefix: ([UInt8]) -> [UInt8]?
