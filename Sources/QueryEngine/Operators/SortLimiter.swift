@@ -25,7 +25,15 @@ final class SortLimiter: Sendable {
     func excludes(prefix: UInt64) -> Bool { prefix > worst.load(ordering: .relaxed) }
 
     /// Says that enough rows have at most this prefix.
-    func tighten(_ prefix: UInt64) { _ = worst.min(prefix, ordering: .relaxed) }
+    func tighten(_ prefix: UInt64) {
+        // Not `Atomic.min`: it compares unsigned words as signed ones.
+        var known = worst.load(ordering: .relaxed)
+        while prefix < known {
+            let (isDone, now) = worst.compareExchange(expected: known, desired: prefix, ordering: .relaxed)
+            if isDone { return }
+            known = now
+        }
+    }
 
     /// 1 where a row may be among the first.
     func mask(_ inputs: [Column], rowCount: Int, context: EvaluationContext) throws(QueryError) -> [UInt8] {

@@ -6,7 +6,7 @@ import Testing
 /// The same rows in different parts, granules and threads must give the same answers, with pruning and without.
 @Suite("SELECT whatever the layout")
 struct EquivalenceTests {
-    private static let rowCount = 5000
+    private static let rowCount = 1500
 
     private static func block(seed: UInt64, isSorted: Bool) -> Block {
         var random = SeededRandom(seed: seed)
@@ -76,16 +76,17 @@ struct EquivalenceTests {
         "SELECT time FROM t ? ORDER BY time",
     ]
 
-    @Test("Answers do not depend on parts, granules, threads or pruning", arguments: [UInt64(1), 2])
+    @Test("Answers do not depend on parts, granules, threads or pruning", arguments: [UInt64(0), 1, 2, 3])
     func equivalence(seed: UInt64) throws {
         let sorted = Self.block(seed: seed, isSorted: true)
         var plain = QueryLimits()
         plain.threads = 1
         plain.usesPruning = false
         let reference = Self.database(sorted, parts: 1, granule: Self.rowCount, isSorted: true)
-        let layouts: [(parts: Int, granule: Int, threads: Int)] = [(1, 64, 1), (7, 50, 3), (3, 400, 8)]
-        for query in Self.queries {
-            for condition in Self.conditions {
+        let layouts: [(parts: Int, granule: Int, threads: Int)] = [(1, 64, 1), (5, 30, 3), (3, 200, 8)]
+        for (number, query) in Self.queries.enumerated() {
+            // Every condition meets every query over the seeds; all pairs at once would take long.
+            for (other, condition) in Self.conditions.enumerated() where (number + other) % 4 == Int(seed) {
                 let sql = query.replacing("?", with: condition)
                 let expected = try reference.rows(sql, limits: plain)
                 for layout in layouts {

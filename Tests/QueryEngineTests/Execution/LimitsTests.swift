@@ -94,6 +94,26 @@ struct LimitsTests {
         #expect(error?.message.contains("20251016_7") == true)
     }
 
+    @Test("ORDER BY with LIMIT reads the granules at the right end only")
+    func topRows() throws {
+        let block = Block(
+            names: ["k"],
+            columns: [Column(type: .dateTime64(precision: 3, timeZone: nil), data: .int64((0..<10_000).map { $0 }))],
+            rowCount: 10_000)
+        var database = FixtureDatabase()
+        database.tables["t"] = PartsFixture([PartFixture(block, granule: 100, isSorted: true)], sortingKey: ["k"])
+        var limits = QueryLimits()
+        limits.threads = 1
+        let context = QueryContext(database: database, limits: limits)
+        let executor = try SelectExecutor(
+            try database.select("SELECT k FROM t ORDER BY k DESC LIMIT 10"), context: context)
+        var rows = 0
+        try executor.run { rows += $0.rowCount }
+        #expect(rows == 10)
+        #expect(context.progress.granulesRead == 1)
+        #expect(context.progress.granulesSkipped == 99)
+    }
+
     @Test("EXPLAIN tells what was skipped and why")
     func explain() throws {
         let block = Block(
