@@ -75,11 +75,10 @@ struct CellWriter {
         plain = ValueTextWriter(type: type)
     }
 
-    /// Whether the unfolded form of JSON writes values of the type over several lines.
+    /// Whether the unfolded form of JSON puts values of the type, inside an array, on lines of their own.
     static func unfolds(_ type: DataType) -> Bool {
         switch type.base {
-        case .map, .tuple: true
-        case .array(let element): unfolds(element)
+        case .array, .map, .tuple: true
         default: false
         }
     }
@@ -271,7 +270,7 @@ struct CellWriter {
         }
         let range = Int(values.offsets[row])..<Int(values.offsets[row + 1])
         let elements = values.elements
-        let isUnfolded = isPrettyJSON && fields[0].isUnfolding && !range.isEmpty
+        let isUnfolded = isPrettyJSON && Self.unfolds(fields[0].type) && !range.isEmpty
         bytes.append(UInt8(ascii: "["))
         for index in range {
             if index > range.lowerBound { bytes.append(UInt8(ascii: ",")) }
@@ -286,8 +285,6 @@ struct CellWriter {
         if case .prettyJSON = style { return true }
         return false
     }
-
-    private var isUnfolding: Bool { Self.unfolds(type) }
 
     private func newLine(deeper: Int, to bytes: inout [UInt8]) {
         guard case .prettyJSON(let indent) = style else { return }

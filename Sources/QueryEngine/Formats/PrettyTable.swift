@@ -75,25 +75,33 @@ struct PrettyTable {
         case .compact:
             nameRule("┌", "┬", "┐")
         case .space:
-            margin()
-            for (index, name) in names.enumerated() {
-                put(index == 0 ? " " : "   ")
-                padded(name, column: index)
-            }
-            while bytes.last == 0x20 { bytes.removeLast() }
+            nameLine()
             put("\n\n")
         }
     }
 
+    /// The names alone, blanks behind the last cut off.
+    private mutating func nameLine() {
+        margin()
+        for (index, name) in names.enumerated() {
+            put(index == 0 ? " " : "   ")
+            padded(name, column: index)
+        }
+        while bytes.last == 0x20 { bytes.removeLast() }
+    }
+
     /// What stands between two rows; a gap says that rows were left out.
     mutating func separator(isGap: Bool) {
-        if isGap {
-            margin()
-            let width = widths.reduce(1) { $0 + $1 + 3 }
+        if style == .full { rule("├", "─", "┼", "┤") }
+        guard isGap else { return }
+        margin()
+        let width = widths.reduce(1) { $0 + $1 + 3 }
+        if style == .space {
+            put(Array(repeating: "─", count: (width - 2) / 2).joined(separator: " ") + "\n")
+        } else {
             put(String(repeating: "─ ", count: width / 2) + "\n")
-        } else if style == .full {
-            rule("├", "─", "┼", "┤")
         }
+        if style == .full { rule("├", "─", "┼", "┤") }
     }
 
     /// A row, over several lines where a value has several.
@@ -135,7 +143,13 @@ struct PrettyTable {
             }
         case .compact:
             if withNames { nameRule("└", "┴", "┘") } else { rule("└", "─", "┴", "┘") }
-        case .space: break
+        case .space:
+            if withNames {
+                put("\n")
+                nameLine()
+                put(" \n")
+            }
+            put("\n")
         }
     }
 }
