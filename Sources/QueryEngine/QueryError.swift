@@ -15,6 +15,8 @@ public struct QueryError: Error, Sendable, CustomStringConvertible {
 
         /// The HTTP method or operation does not exist here.
         public static let unsupportedMethod = Code(1, "UNSUPPORTED_METHOD")
+        /// ALTER names a column that the table lacks.
+        public static let columnNotFound = Code(10, "NOT_FOUND_COLUMN_IN_BLOCK")
         /// SELECT gives more or fewer columns than INSERT takes.
         public static let columnCountMismatch = Code(20, "NUMBER_OF_COLUMNS_DOESNT_MATCH")
         /// The database exists already.

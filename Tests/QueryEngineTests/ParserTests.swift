@@ -120,7 +120,8 @@ struct ParserExpressionTests {
     @Test(
         "Names that are also keywords stay names where only a name makes sense",
         arguments: [
-            "date", "timestamp", "interval", "format", "offset", "limit", "values", "key", "case", "end", "left", "any", "all",
+            "date", "timestamp", "interval", "format", "offset", "limit", "values", "key", "case", "end", "left", "any",
+            "all",
             "`select`", "\"from\"", "`a b`", "desc", "order", "group", "index", "with",
         ])
     func keywordNames(sql: String) throws {
@@ -148,11 +149,14 @@ struct ParserExpressionTests {
     @Test(
         "Trees written back as SQL parse to the same tree",
         arguments: [
-            "a + 1 AS b", "-(a + b)", "-(-1)", "NOT (a AND b)", "x IN (1, 2)", "x IN (1)", "x NOT IN (SELECT a FROM t WHERE b)",
-            "(x >= 1) AND (x <= 2)", "CAST(x, 'Int8')", "arr[1]", "tuple(1)", "tuple()", "(1, 2)", "[1, 2, [3]]", "m['it\\'s']",
+            "a + 1 AS b", "-(a + b)", "-(-1)", "NOT (a AND b)", "x IN (1, 2)", "x IN (1)",
+            "x NOT IN (SELECT a FROM t WHERE b)",
+            "(x >= 1) AND (x <= 2)", "CAST(x, 'Int8')", "arr[1]", "tuple(1)", "tuple()", "(1, 2)", "[1, 2, [3]]",
+            "m['it\\'s']",
             "count(DISTINCT x)", "quantile(0.5)(x)", "arrayMap(x -> (x + 1), a)", "arrayMap((x, y) -> (x = y), a, b)",
             "(a OR b) AND c", "a LIKE '%\\\\%'", "`weird name`", "`select`.`a b`", "x IS NULL", "(x + 1) IS NOT NULL",
-            "1. + 1e100", "toIntervalDay(1)", "concat(a, b)", "{p:String}", "sumIf(DISTINCT a, b)", "left(a, 1)", "if(a, b, c)",
+            "1. + 1e100", "toIntervalDay(1)", "concat(a, b)", "{p:String}", "sumIf(DISTINCT a, b)", "left(a, 1)",
+            "if(a, b, c)",
         ])
     func roundTrip(sql: String) throws {
         let first = try Parser.parseExpression(Array(sql.utf8))
@@ -223,7 +227,8 @@ struct ParserStatementTests {
         #expect(SQLWriter.text(inlined).contains("a IN (SELECT 1 AS a)"))
         let scoped = try select("SELECT * FROM (WITH x AS (SELECT 1) SELECT * FROM x) WHERE a IN x")
         #expect(SQLWriter.text(scoped).contains("a IN x"))
-        guard case .function("numbers", let arguments, "n", _)? = try select("SELECT 1 FROM numbers(10) AS n").from else {
+        guard case .function("numbers", let arguments, "n", _)? = try select("SELECT 1 FROM numbers(10) AS n").from
+        else {
             Issue.record("no table function")
             return
         }
@@ -247,7 +252,8 @@ struct ParserStatementTests {
         #expect(try table("`app.logs`") == TableName(database: nil, table: "app.logs", position: 14))
         let parameters = ["d": "db", "t": "my table"]
         #expect(
-            try table("{d:Identifier}.{t:Identifier}", parameters) == TableName(database: "db", table: "my table", position: 14))
+            try table("{d:Identifier}.{t:Identifier}", parameters)
+                == TableName(database: "db", table: "my table", position: 14))
     }
 
     @Test("Parameters take their values; a missing one is named")
@@ -295,10 +301,14 @@ struct ParserStatementTests {
         #expect(table.orderBy == ["Level", "Timestamp"])
         #expect(table.partitionBy.map { SQLWriter.text($0) } == "toDate(Timestamp)")
         #expect(table.ttl.map { SQLWriter.text($0) } == "toDateTime(Timestamp) + toIntervalDay(30)")
-        #expect(table.settings == [Setting(name: "index_granularity", value: "8192", position: table.settings[0].position)])
+        #expect(
+            table.settings == [Setting(name: "index_granularity", value: "8192", position: table.settings[0].position)])
         #expect(table.comment == "all logs")
         #expect(table.ignored.contains("INDEX idx_trace") && table.ignored.contains("CODEC of column TraceId"))
-        guard case .createTable(let plain) = try parse("CREATE TABLE t (a Int8 PRIMARY KEY) ENGINE MergeTree ORDER BY tuple()").statement
+        guard
+            case .createTable(let plain) = try parse(
+                "CREATE TABLE t (a Int8 PRIMARY KEY) ENGINE MergeTree ORDER BY tuple()"
+            ).statement
         else { return }
         #expect(plain.orderBy.isEmpty)
     }
@@ -326,14 +336,18 @@ struct ParserStatementTests {
     @Test(
         "The other statements",
         arguments: [
-            "CREATE DATABASE IF NOT EXISTS otel ENGINE = Atomic", "DROP TABLE IF EXISTS a.b SYNC", "TRUNCATE TABLE t", "TRUNCATE t",
+            "CREATE DATABASE IF NOT EXISTS otel ENGINE = Atomic", "DROP TABLE IF EXISTS a.b SYNC", "TRUNCATE TABLE t",
+            "TRUNCATE t",
             "ALTER TABLE t ADD COLUMN IF NOT EXISTS a Int8 DEFAULT 1 AFTER b, DROP COLUMN IF EXISTS c",
-            "ALTER TABLE t MODIFY TTL ts + INTERVAL 1 DAY", "ALTER TABLE t MODIFY SETTING a = 1", "ALTER TABLE t COMMENT COLUMN a 'x'",
-            "SHOW TABLES", "SHOW TABLES FROM \"db\" LIKE '%a'", "SHOW DATABASES", "SHOW CREATE TABLE t", "SHOW CREATE t",
+            "ALTER TABLE t MODIFY TTL ts + INTERVAL 1 DAY", "ALTER TABLE t MODIFY SETTING a = 1",
+            "ALTER TABLE t COMMENT COLUMN a 'x'",
+            "SHOW TABLES", "SHOW TABLES FROM \"db\" LIKE '%a'", "SHOW DATABASES", "SHOW CREATE TABLE t",
+            "SHOW CREATE t",
             "DESCRIBE TABLE `t`", "DESC t", "DESCRIBE (SELECT 1)", "EXISTS TABLE t", "EXISTS t", "EXISTS DATABASE d",
             "EXPLAIN SELECT 1", "EXPLAIN indexes = 1 SELECT 1", "EXPLAIN PLAN actions = 1, indexes = 1 SELECT 1",
             "EXPLAIN SYNTAX SELECT 1", "EXPLAIN AST SELECT 1", "OPTIMIZE TABLE t FINAL", "USE db", "SET a = 1, b = 'x'",
-            "select 1 -- comment", "/* a /* nested */ comment */ SELECT 1 # end", "SELECT 1;;", "SELECT 1 FORMAT JSON SETTINGS a = 1",
+            "select 1 -- comment", "/* a /* nested */ comment */ SELECT 1 # end", "SELECT 1;;",
+            "SELECT 1 FORMAT JSON SETTINGS a = 1",
             "SELECT 1 settings additional_table_filters={'t' : ' k = 1 '}", "\u{FEFF}SELECT\u{A0}1",
         ])
     func statements(sql: String) throws {
@@ -349,7 +363,8 @@ struct ParserErrorTests {
             ("", "query is empty", 0), ("SELECT", "found the end of the query, expected an expression", 6),
             ("SELEC 1", "maybe you meant SELECT", 0), ("SELECT FROM t", "found 'FROM', expected an expression", 7),
             ("SELECT 1\nFROM t\nWHERE a ==== 2", "(line 3, col 11)", 26), ("SELECT (1", "expected ',' or ')'", 9),
-            ("SELECT 'abc", "a string without its closing quote", 7), ("SELECT `abc", "a quoted name without its closing quote", 7),
+            ("SELECT 'abc", "a string without its closing quote", 7),
+            ("SELECT `abc", "a quoted name without its closing quote", 7),
             ("SELECT /* x", "a comment without its closing */", 7), ("SELECT 1\u{0}", "a NUL byte", 8),
             ("SELECT é", "letters outside ASCII", 7), ("SELECT 12ab", "a number with letters behind it", 7),
             ("SELECT 1 2", "found '2'", 9), ("SELECT a FROM t WHERE", "expected an expression", 21),
@@ -371,9 +386,11 @@ struct ParserErrorTests {
     @Test(
         "What ClickHouse has and this engine has not is named",
         arguments: [
-            ("SELECT 1 FROM a JOIN b ON a.x = b.x", "JOIN"), ("SELECT 1 FROM a AS x LEFT OUTER JOIN b USING c", "LEFT OUTER JOIN"),
+            ("SELECT 1 FROM a JOIN b ON a.x = b.x", "JOIN"),
+            ("SELECT 1 FROM a AS x LEFT OUTER JOIN b USING c", "LEFT OUTER JOIN"),
             ("SELECT 1 FROM a, b", "cross join"), ("SELECT 1 FROM a ARRAY JOIN b", "ARRAY JOIN"),
-            ("SELECT 1 FROM a FINAL", "FINAL"), ("SELECT 1 FROM a SAMPLE 0.1", "SAMPLE"), ("SELECT sum(a) OVER (PARTITION BY b)", "OVER"),
+            ("SELECT 1 FROM a FINAL", "FINAL"), ("SELECT 1 FROM a SAMPLE 0.1", "SAMPLE"),
+            ("SELECT sum(a) OVER (PARTITION BY b)", "OVER"),
             ("SELECT 1 UNION SELECT 2", "UNION without ALL"), ("SELECT 1 EXCEPT SELECT 2", "EXCEPT"),
             ("SELECT 1 GROUP BY ROLLUP(a)", "ROLLUP"), ("SELECT 1 GROUP BY a WITH CUBE", "WITH CUBE"),
             ("SELECT a FROM t GROUP BY ALL", "GROUP BY ALL"), ("SELECT a FROM t ORDER BY ALL", "ORDER BY ALL"),
@@ -382,7 +399,8 @@ struct ParserErrorTests {
             ("DELETE FROM t WHERE 1", "DELETE"), ("CREATE VIEW v AS SELECT 1", "CREATE VIEW"),
             ("CREATE MATERIALIZED VIEW v AS SELECT 1", "MATERIALIZED"), ("DROP DATABASE d", "DROP DATABASE"),
             ("ALTER TABLE t MODIFY COLUMN a Int8", "MODIFY COLUMN"), ("ALTER TABLE t DELETE WHERE 1", "DELETE"),
-            ("SELECT 1 INTO OUTFILE 'a'", "INTO OUTFILE"), ("CREATE TABLE t (a Int8 ALIAS 1)", "ALIAS"), ("KILL QUERY", "KILL"),
+            ("SELECT 1 INTO OUTFILE 'a'", "INTO OUTFILE"), ("CREATE TABLE t (a Int8 ALIAS 1)", "ALIAS"),
+            ("KILL QUERY", "KILL"),
         ])
     func unsupported(sql: String, construct: String) throws {
         let error = try #require(failure(sql))
@@ -394,7 +412,9 @@ struct ParserErrorTests {
     @Test("Bytes that are not UTF-8 are data in strings and errors elsewhere")
     func invalidUTF8() throws {
         let query = try Parser.parse(Array("SELECT '".utf8) + [0xFF, 0x00] + Array("'".utf8))
-        guard case .select(let select) = query.statement, case .literal(.string([0xFF, 0x00])) = select.projections[0].kind else {
+        guard case .select(let select) = query.statement,
+            case .literal(.string([0xFF, 0x00])) = select.projections[0].kind
+        else {
             Issue.record("bytes were lost")
             return
         }
@@ -409,14 +429,20 @@ struct ParserErrorTests {
     func depth() throws {
         let many = 100_000
         let texts = [
-            "SELECT " + String(repeating: "(", count: many), "SELECT " + String(repeating: "(", count: many) + "1" + String(repeating: ")", count: many),
+            "SELECT " + String(repeating: "(", count: many),
+            "SELECT " + String(repeating: "(", count: many) + "1" + String(repeating: ")", count: many),
             "SELECT " + String(repeating: "[", count: many), "SELECT " + String(repeating: "f(", count: many),
-            "SELECT " + String(repeating: "- ", count: many) + "1", "SELECT " + String(repeating: "NOT ", count: many) + "1",
+            "SELECT " + String(repeating: "- ", count: many) + "1",
+            "SELECT " + String(repeating: "NOT ", count: many) + "1",
             "SELECT 1" + String(repeating: " + 1", count: many), "SELECT a" + String(repeating: "[1]", count: many),
-            "SELECT a" + String(repeating: " ? a", count: many), "SELECT " + String(repeating: "CASE WHEN ", count: many),
-            "SELECT a" + String(repeating: " IS NULL", count: many), "SELECT a" + String(repeating: "::Int8", count: many),
-            String(repeating: "SELECT (", count: many), "SELECT * FROM " + String(repeating: "(SELECT * FROM ", count: many),
-            "SELECT 1::" + String(repeating: "Array(", count: many), "SELECT " + String(repeating: "x -> ", count: many) + "x",
+            "SELECT a" + String(repeating: " ? a", count: many),
+            "SELECT " + String(repeating: "CASE WHEN ", count: many),
+            "SELECT a" + String(repeating: " IS NULL", count: many),
+            "SELECT a" + String(repeating: "::Int8", count: many),
+            String(repeating: "SELECT (", count: many),
+            "SELECT * FROM " + String(repeating: "(SELECT * FROM ", count: many),
+            "SELECT 1::" + String(repeating: "Array(", count: many),
+            "SELECT " + String(repeating: "x -> ", count: many) + "x",
             "SELECT " + String(repeating: "INTERVAL ", count: many), "SELECT " + String(repeating: "/*", count: many),
             String(repeating: "(", count: many) + "SELECT 1", "EXPLAIN " + String(repeating: "(", count: many),
             "SELECT " + String(repeating: "INTERVAL (", count: 500),
@@ -443,11 +469,16 @@ struct ParserErrorTests {
         let seeds = [
             "SELECT DISTINCT a, count(*) AS c FROM db.t WHERE x IN (1, 2) AND y LIKE '%a' GROUP BY a HAVING c > 1 ORDER BY a LIMIT 1, 2",
             "CREATE TABLE t (a Nullable(Int8) DEFAULT 1, b Map(String, String) CODEC(ZSTD)) ENGINE = MergeTree ORDER BY (a, b) TTL a + INTERVAL 1 DAY",
-            "INSERT INTO t (a, b) VALUES (1, 'x')", "WITH x AS (SELECT 1) SELECT * FROM x UNION ALL SELECT CASE WHEN 1 THEN 2 END",
+            "INSERT INTO t (a, b) VALUES (1, 'x')",
+            "WITH x AS (SELECT 1) SELECT * FROM x UNION ALL SELECT CASE WHEN 1 THEN 2 END",
             "SELECT {a:String}, x::Array(Int8)[1].2, INTERVAL '5 minute', $$a$$, x'41', `q``q`, a ? b : c, quantile(0.5)(x) FORMAT JSON",
-            "ALTER TABLE a.b.c ADD COLUMN x Int8 AFTER y, MODIFY SETTING a = 1", "EXPLAIN indexes = 1 SELECT 1 SETTINGS a = {'x': [1]}",
+            "ALTER TABLE a.b.c ADD COLUMN x Int8 AFTER y, MODIFY SETTING a = 1",
+            "EXPLAIN indexes = 1 SELECT 1 SETTINGS a = {'x': [1]}",
         ].map { Array($0.utf8) }
-        let pieces = ["(", ")", "'", "`", "\\", "SELECT ", ",", ".", "::", "->", "[", "{", "/*", "--", "\u{0}", "é", "0x", "1e", "$"].map { Array($0.utf8) }
+        let pieces = [
+            "(", ")", "'", "`", "\\", "SELECT ", ",", ".", "::", "->", "[", "{", "/*", "--", "\u{0}", "é", "0x", "1e",
+            "$",
+        ].map { Array($0.utf8) }
         for _ in 0..<3000 {
             var text = seeds[Int(random.next() % UInt64(seeds.count))]
             for _ in 0..<(1 + random.next() % 4) {

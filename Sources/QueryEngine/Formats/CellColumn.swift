@@ -1,9 +1,9 @@
 import Columnar
 
 #if canImport(Glibc)
-import Glibc
+    import Glibc
 #elseif canImport(Musl)
-import Musl
+    import Musl
 #endif
 
 /// A column's values as text: distinct values end to end, and which of them each row shows.
@@ -100,13 +100,15 @@ struct CellRenderer {
             var bytes: [UInt8] = []
             if count > 0 { writer.append(value, row: 0, to: &bytes) }
             return CellColumn(bytes: bytes, offsets: [0, bytes.count], rows: .constant, nulls: nil, null: null)
-        case .dictionary(let encoded) where encoded.dictionary === dictionary || encoded.dictionary.values.count <= column.count * 2:
+        case .dictionary(let encoded)
+        where encoded.dictionary === dictionary || encoded.dictionary.values.count <= column.count * 2:
             if encoded.dictionary !== dictionary {
                 dictionary = encoded.dictionary
                 dictionaryCells = cells(encoded.dictionary.values.data, nulls: nil)
             }
             return CellColumn(
-                bytes: dictionaryCells.bytes, offsets: dictionaryCells.offsets, rows: .codes(encoded.codes), nulls: column.nulls,
+                bytes: dictionaryCells.bytes, offsets: dictionaryCells.offsets, rows: .codes(encoded.codes),
+                nulls: column.nulls,
                 null: null)
         default:
             let flat = column.flattened()

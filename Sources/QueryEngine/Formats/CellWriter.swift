@@ -57,7 +57,9 @@ struct CellWriter {
         var fields: [CellWriter] = []
         // Elements of a folded array stand where the array stands; objects' and tuples' one tab deeper.
         func field(_ type: DataType, deeper: Bool) -> CellWriter {
-            guard case .prettyJSON(let indent) = style else { return CellWriter(type: type, style: style, settings: settings) }
+            guard case .prettyJSON(let indent) = style else {
+                return CellWriter(type: type, style: style, settings: settings)
+            }
             return CellWriter(type: type, style: .prettyJSON(indent: indent + (deeper ? 1 : 0)), settings: settings)
         }
         switch type.base {
@@ -123,8 +125,10 @@ struct CellWriter {
                 ValueText.appendIPv6(values[row], to: &bytes)
             }
             appendQuotes(to: &bytes)
-        case .float32(let values): appendFloat(Double(values[row]), to: &bytes) { ValueText.append(float: values[row], to: &$0) }
-        case .float64(let values): appendFloat(values[row], to: &bytes) { ValueText.append(double: values[row], to: &$0) }
+        case .float32(let values):
+            appendFloat(Double(values[row]), to: &bytes) { ValueText.append(float: values[row], to: &$0) }
+        case .float64(let values):
+            appendFloat(values[row], to: &bytes) { ValueText.append(double: values[row], to: &$0) }
         case .string(let values):
             let range = Int(values.offsets[row])..<Int(values.offsets[row + 1])
             values.bytes.withUnsafeBytes { appendString(UnsafeRawBufferPointer(rebasing: $0[range]), to: &bytes) }
@@ -244,7 +248,8 @@ struct CellWriter {
         case .raw, .text: bytes.append(contentsOf: text)
         case .csv: Escaping.appendCSV(text, to: &bytes)
         case .quoted: ValueText.appendQuoted(text, to: &bytes)
-        case .json(let valid): Escaping.appendJSON(text, slashes: settings.escapesForwardSlashes, valid: valid, to: &bytes)
+        case .json(let valid):
+            Escaping.appendJSON(text, slashes: settings.escapesForwardSlashes, valid: valid, to: &bytes)
         case .prettyJSON, .jsonString:
             Escaping.appendJSON(text, slashes: settings.escapesForwardSlashes, valid: true, to: &bytes)
         }

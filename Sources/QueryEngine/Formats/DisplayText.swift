@@ -20,12 +20,15 @@ enum DisplayText {
 
     /// ` -- 1.23 million` for numbers past a million, which nobody reads at a glance; empty for others.
     static func largeNumberTip(_ column: Column, row: Int) -> [UInt8] {
-        guard column.type.isInteger || column.type.isFloat, let value = number(column.scalar(at: row)) else { return [] }
+        guard column.type.isInteger || column.type.isFloat, let value = number(column.scalar(at: row)) else {
+            return []
+        }
         let size = abs(value)
         // Of integers past sixteen digits ClickHouse says nothing.
         guard size > 1_000_000, size.isFinite, size < 1e17 || size >= 1e21 else { return [] }
         let units: [(Double, String)] = [
-            (1e24, "septillion"), (1e21, "sextillion"), (1e18, "quintillion"), (1e15, "quadrillion"), (1e12, "trillion"),
+            (1e24, "septillion"), (1e21, "sextillion"), (1e18, "quintillion"), (1e15, "quadrillion"),
+            (1e12, "trillion"),
             (1e9, "billion"), (1e6, "million"),
         ]
         guard size < 1e27, let unit = units.first(where: { size >= $0.0 }) else { return [] }

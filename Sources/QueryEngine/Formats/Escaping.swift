@@ -7,7 +7,9 @@ enum Escaping {
         var start = 0
         for index in 0..<text.count {
             let byte = text[index]
-            guard byte < 0x20 || byte == 0x27 || byte == 0x5C, let letter = QuotedText.escapeLetter(byte) else { continue }
+            guard byte < 0x20 || byte == 0x27 || byte == 0x5C, let letter = QuotedText.escapeLetter(byte) else {
+                continue
+            }
             bytes.append(contentsOf: UnsafeRawBufferPointer(rebasing: text[start..<index]))
             bytes.append(0x5C)
             bytes.append(letter)

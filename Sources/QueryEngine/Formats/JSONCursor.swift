@@ -101,7 +101,8 @@ struct JSONCursor {
     /// The four digits behind `\u`, with the second half of a pair.
     private mutating func unicode(into text: inout [UInt8]) throws(Unreadable) {
         var code = try hex()
-        if code & 0xFC00 == 0xD800, index + 1 < bytes.count, bytes[index] == 0x5C, bytes[index + 1] == UInt8(ascii: "u") {
+        if code & 0xFC00 == 0xD800, index + 1 < bytes.count, bytes[index] == 0x5C, bytes[index + 1] == UInt8(ascii: "u")
+        {
             let saved = index
             index += 2
             let low = try hex()
@@ -119,7 +120,9 @@ struct JSONCursor {
         guard index + 4 <= bytes.count else { throw Unreadable(message: "an incomplete \\u escape") }
         var code: UInt32 = 0
         for _ in 0..<4 {
-            guard let digit = ValueText.hexValue(bytes[index]) else { throw Unreadable(message: "a \\u escape that is none") }
+            guard let digit = ValueText.hexValue(bytes[index]) else {
+                throw Unreadable(message: "a \\u escape that is none")
+            }
             code = code << 4 | UInt32(digit)
             index += 1
         }
@@ -133,10 +136,14 @@ struct JSONCursor {
         switch first {
         case 0x22: _ = try string()
         case 0x7B, 0x5B:
-            guard let end = Self.objectEnd(bytes, index) else { throw Unreadable(message: "a bracket that is not closed") }
+            guard let end = Self.objectEnd(bytes, index) else {
+                throw Unreadable(message: "a bracket that is not closed")
+            }
             index = end
         default:
-            while index < bytes.count, bytes[index] > 0x20, ![0x2C, 0x5D, 0x7D, 0x3A].contains(bytes[index]) { index += 1 }
+            while index < bytes.count, bytes[index] > 0x20, ![0x2C, 0x5D, 0x7D, 0x3A].contains(bytes[index]) {
+                index += 1
+            }
             if index == start { throw Unreadable(message: "a JSON value was expected") }
         }
         return UnsafeRawBufferPointer(rebasing: bytes[start..<index])
@@ -144,7 +151,9 @@ struct JSONCursor {
 
     /// The next value as one of `type`.
     mutating func scalar(_ type: DataType, depth: Int) throws(Unreadable) -> Scalar {
-        guard depth < Self.maxDepth else { throw Unreadable(message: "JSON nested deeper than \(Self.maxDepth) levels") }
+        guard depth < Self.maxDepth else {
+            throw Unreadable(message: "JSON nested deeper than \(Self.maxDepth) levels")
+        }
         guard let first = peek else { throw Unreadable(message: "a JSON value was expected") }
         switch (first, type.base) {
         case (0x5B, .array(let element)):
@@ -153,7 +162,9 @@ struct JSONCursor {
         case (0x5B, .tuple(let types)):
             index += 1
             let values = try list(until: "]", types, depth: depth)
-            guard values.count == types.count else { throw Unreadable(message: "\(values.count) elements for \(type.name)") }
+            guard values.count == types.count else {
+                throw Unreadable(message: "\(values.count) elements for \(type.name)")
+            }
             return .tuple(values)
         case (0x7B, .map(let key, let value)):
             index += 1
@@ -175,7 +186,9 @@ struct JSONCursor {
     }
 
     /// Values up to `end`; the last of `types` serves for all that follow.
-    private mutating func list(until end: Unicode.Scalar, _ types: [DataType], depth: Int) throws(Unreadable) -> [Scalar] {
+    private mutating func list(until end: Unicode.Scalar, _ types: [DataType], depth: Int) throws(Unreadable)
+        -> [Scalar]
+    {
         var values: [Scalar] = []
         if accept(end) { return values }
         repeat {

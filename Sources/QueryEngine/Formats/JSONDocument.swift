@@ -52,11 +52,14 @@ struct JSONDocument: OutputFormat {
         bytes += Array("\n\t],\n\n".utf8)
         if let totals = statistics.totals { write(totals: totals, into: &bytes) }
         bytes += Array("\t\"rows\": \(rowCount)".utf8)
-        if let rows = statistics.rowsBeforeLimit { bytes += Array(",\n\n\t\"rows_before_limit_at_least\": \(rows)".utf8) }
+        if let rows = statistics.rowsBeforeLimit {
+            bytes += Array(",\n\n\t\"rows_before_limit_at_least\": \(rows)".utf8)
+        }
         if settings.writesStatistics {
             bytes += Array(",\n\n\t\"statistics\":\n\t{\n\t\t\"elapsed\": ".utf8)
             ValueText.append(double: statistics.elapsedSeconds, to: &bytes)
-            bytes += Array(",\n\t\t\"rows_read\": \(statistics.rowsRead),\n\t\t\"bytes_read\": \(statistics.bytesRead)\n\t}".utf8)
+            bytes += Array(
+                ",\n\t\t\"rows_read\": \(statistics.rowsRead),\n\t\t\"bytes_read\": \(statistics.bytesRead)\n\t}".utf8)
         }
         bytes += Array("\n}\n".utf8)
     }

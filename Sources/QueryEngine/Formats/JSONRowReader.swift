@@ -14,10 +14,13 @@ struct JSONRowReader: RowReader {
     ) throws(QueryError) -> RowOutcome {
         var start = index
         // Brackets and commas of an array around the rows mean nothing more than line ends.
-        while start < bytes.count, bytes[start] <= 0x20 || [0x2C, 0x5B, 0x5D, 0x3B].contains(bytes[start]) { start += 1 }
+        while start < bytes.count, bytes[start] <= 0x20 || [0x2C, 0x5B, 0x5D, 0x3B].contains(bytes[start]) {
+            start += 1
+        }
         guard start < bytes.count else { return isComplete ? .end : .incomplete }
         guard bytes[start] == UInt8(ascii: "{") else {
-            throw row.problem("found '\(String(decoding: bytes[start..<min(bytes.count, start + 20)], as: UTF8.self))', expected '{'")
+            throw row.problem(
+                "found '\(String(decoding: bytes[start..<min(bytes.count, start + 20)], as: UTF8.self))', expected '{'")
         }
         guard let end = JSONCursor.objectEnd(bytes, start) else {
             if isComplete { throw row.problem("a JSON object without its closing '}'") }
@@ -33,7 +36,9 @@ struct JSONRowReader: RowReader {
     private func object(
         _ cursor: inout JSONCursor, prefix: String, depth: Int, into row: inout RowBuilder
     ) throws(QueryError) {
-        guard depth < JSONCursor.maxDepth else { throw row.problem("JSON nested deeper than \(JSONCursor.maxDepth) levels") }
+        guard depth < JSONCursor.maxDepth else {
+            throw row.problem("JSON nested deeper than \(JSONCursor.maxDepth) levels")
+        }
         try cursor.expect("{", row)
         if cursor.accept("}") { return }
         repeat {
@@ -46,7 +51,9 @@ struct JSONRowReader: RowReader {
             } else if settings.skipsUnknownFields {
                 try cursor.skipValue(row)
             } else {
-                throw QueryError(.incorrectData, "Unknown field found while parsing JSONEachRow format: \(name): (at row \(row.rowNumber))")
+                throw QueryError(
+                    .incorrectData,
+                    "Unknown field found while parsing JSONEachRow format: \(name): (at row \(row.rowNumber))")
             }
         } while cursor.accept(",")
         try cursor.expect("}", row)

@@ -60,7 +60,10 @@ public enum OutputFormats {
             "text/tab-separated-values; charset=UTF-8"
         ),
         ("TabSeparatedRaw", ["TSVRaw", "Raw"], .tsvRaw, .none, "text/tab-separated-values; charset=UTF-8"),
-        ("TabSeparatedRawWithNames", ["TSVRawWithNames", "RawWithNames"], .tsvRaw, .names, "text/tab-separated-values; charset=UTF-8"),
+        (
+            "TabSeparatedRawWithNames", ["TSVRawWithNames", "RawWithNames"], .tsvRaw, .names,
+            "text/tab-separated-values; charset=UTF-8"
+        ),
         ("CSV", [], .csv, .none, "text/csv; charset=UTF-8; header=absent"),
         ("CSVWithNames", [], .csv, .names, "text/csv; charset=UTF-8; header=present"),
         ("CSVWithNamesAndTypes", [], .csv, .namesAndTypes, "text/csv; charset=UTF-8; header=present"),
@@ -78,14 +81,19 @@ public enum OutputFormats {
         ("Vertical", [], .vertical, .none, "text/plain; charset=UTF-8"),
         ("Markdown", [], .markdown, .none, "text/markdown; charset=UTF-8"),
         ("Null", [], .null, .none, "text/plain; charset=UTF-8"),
-        ("Pretty", ["PrettyNoEscapes", "PrettyMonoBlock", "PrettyNoEscapesMonoBlock"], .pretty(.full), .none, "text/plain; charset=UTF-8"),
         (
-            "PrettyCompact",
-            ["PrettyCompactNoEscapes", "PrettyCompactMonoBlock", "PrettyCompactNoEscapesMonoBlock"], .pretty(.compact), .none,
+            "Pretty", ["PrettyNoEscapes", "PrettyMonoBlock", "PrettyNoEscapesMonoBlock"], .pretty(.full), .none,
             "text/plain; charset=UTF-8"
         ),
         (
-            "PrettySpace", ["PrettySpaceNoEscapes", "PrettySpaceMonoBlock", "PrettySpaceNoEscapesMonoBlock"], .pretty(.space),
+            "PrettyCompact",
+            ["PrettyCompactNoEscapes", "PrettyCompactMonoBlock", "PrettyCompactNoEscapesMonoBlock"], .pretty(.compact),
+            .none,
+            "text/plain; charset=UTF-8"
+        ),
+        (
+            "PrettySpace", ["PrettySpaceNoEscapes", "PrettySpaceMonoBlock", "PrettySpaceNoEscapesMonoBlock"],
+            .pretty(.space),
             .none, "text/plain; charset=UTF-8"
         ),
     ]
@@ -95,7 +103,9 @@ public enum OutputFormats {
 
     private static func index(_ name: String) throws(QueryError) -> Int {
         let wanted = name.lowercased()
-        let found = formats.firstIndex { $0.name.lowercased() == wanted || $0.aliases.contains { $0.lowercased() == wanted } }
+        let found = formats.firstIndex {
+            $0.name.lowercased() == wanted || $0.aliases.contains { $0.lowercased() == wanted }
+        }
         if let found { return found }
         let hint = nearestName(to: name, in: names).map { ". Maybe you meant: \($0)" } ?? ""
         throw QueryError(.unknownFormat, "Unknown format \(name)\(hint)")
@@ -121,8 +131,10 @@ public enum OutputFormats {
         case .jsonEachRow: return RowFormats.jsonEachRow(columns, settings)
         case .jsonCompactEachRow:
             return RowFormats.jsonCompactEachRow(columns, settings, header: headerRows(format.header, columns))
-        case .tsv: return RowFormats.tabSeparated(columns, settings, raw: false, header: headerRows(format.header, columns))
-        case .tsvRaw: return RowFormats.tabSeparated(columns, settings, raw: true, header: headerRows(format.header, columns))
+        case .tsv:
+            return RowFormats.tabSeparated(columns, settings, raw: false, header: headerRows(format.header, columns))
+        case .tsvRaw:
+            return RowFormats.tabSeparated(columns, settings, raw: true, header: headerRows(format.header, columns))
         case .csv: return RowFormats.csv(columns, settings, header: headerRows(format.header, columns))
         case .values: return RowFormats.values(columns, settings)
         case .markdown: return RowFormats.markdown(columns, settings)

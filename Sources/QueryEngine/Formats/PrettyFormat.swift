@@ -50,7 +50,11 @@ struct PrettyFormat: OutputFormat {
     mutating func begin(into bytes: inout [UInt8]) {}
 
     mutating func write(_ block: Block, into bytes: inout [UInt8]) {
-        if rowCount <= Self.fallback.rows, rowCount + block.rowCount <= Self.fallback.rows { kept.append(block) } else { kept = [] }
+        if rowCount <= Self.fallback.rows, rowCount + block.rowCount <= Self.fallback.rows {
+            kept.append(block)
+        } else {
+            kept = []
+        }
         var start = 0
         while start < block.rowCount {
             let end = min(block.rowCount, start + granuleRows)
@@ -150,7 +154,9 @@ struct PrettyFormat: OutputFormat {
     }
 
     private func isBetterVertical(_ rows: [[Cell]], _ widths: [Int]) -> Bool {
-        guard !kept.isEmpty, rows.count <= Self.fallback.rows, columns.count >= Self.fallback.columns else { return false }
+        guard !kept.isEmpty, rows.count <= Self.fallback.rows, columns.count >= Self.fallback.columns else {
+            return false
+        }
         return widths.reduce(0, +) >= Self.fallback.width || rows.contains { $0.contains { $0.lines.count > 1 } }
     }
 }

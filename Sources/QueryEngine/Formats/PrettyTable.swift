@@ -80,14 +80,13 @@ struct PrettyTable {
         }
     }
 
-    /// The names alone, blanks behind the last cut off.
+    /// The names alone.
     private mutating func nameLine() {
         margin()
         for (index, name) in names.enumerated() {
             put(index == 0 ? " " : "   ")
             padded(name, column: index)
         }
-        while bytes.last == 0x20 { bytes.removeLast() }
     }
 
     /// What stands between two rows; a gap says that rows were left out.
@@ -144,12 +143,10 @@ struct PrettyTable {
         case .compact:
             if withNames { nameRule("└", "┴", "┘") } else { rule("└", "─", "┴", "┘") }
         case .space:
-            if withNames {
-                put("\n")
-                nameLine()
-                put(" \n")
-            }
+            guard withNames else { return }
             put("\n")
+            nameLine()
+            put("\n\n")
         }
     }
 }

@@ -116,7 +116,8 @@ struct RowBuilder {
     func problem(_ message: String, column: Int) -> QueryError {
         let definition = columns[column]
         return QueryError(
-            .cannotParseText, "\(message): (at row \(rowNumber), column \(definition.name), type \(definition.type.name))")
+            .cannotParseText,
+            "\(message): (at row \(rowNumber), column \(definition.name), type \(definition.type.name))")
     }
 
     /// What is wrong with a row.
@@ -140,7 +141,8 @@ struct RowBuilder {
         var result: [Column] = []
         for (index, definition) in columns.enumerated() {
             switch values[index] {
-            case .strings(let strings, let nulls): result.append(Column(type: definition.type, data: .string(strings), nulls: nulls))
+            case .strings(let strings, let nulls):
+                result.append(Column(type: definition.type, data: .string(strings), nulls: nulls))
             case .scalars(let scalars): result.append(Column(type: definition.type, scalars: scalars))
             }
         }

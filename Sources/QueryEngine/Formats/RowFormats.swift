@@ -16,7 +16,8 @@ struct RowFormat: OutputFormat {
     private var hasRows = false
 
     init(
-        _ columns: [(name: String, type: DataType)], style: CellStyle, settings: FormatSettings, cellPrefixes: [[UInt8]],
+        _ columns: [(name: String, type: DataType)], style: CellStyle, settings: FormatSettings,
+        cellPrefixes: [[UInt8]],
         rowEnd: [UInt8]
     ) {
         self.cellPrefixes = cellPrefixes
@@ -59,9 +60,13 @@ struct RowFormat: OutputFormat {
         guard let target = buffer.baseAddress else { return }
         var cursors = Array(ends.dropLast())
         if !rowSeparator.isEmpty {
-            for row in cursors.indices where row > 0 || !isFirst { CellColumn.put(rowSeparator, at: &cursors[row], target) }
+            for row in cursors.indices where row > 0 || !isFirst {
+                CellColumn.put(rowSeparator, at: &cursors[row], target)
+            }
         }
-        for (index, column) in cells.enumerated() { column.copy(prefix: cellPrefixes[index], to: target, cursors: &cursors) }
+        for (index, column) in cells.enumerated() {
+            column.copy(prefix: cellPrefixes[index], to: target, cursors: &cursors)
+        }
         for row in cursors.indices { CellColumn.put(rowEnd, at: &cursors[row], target) }
         precondition(cursors.enumerated().allSatisfy { $1 == ends[$0 + 1] }, "BUG: a row's length was foreseen wrongly")
     }
@@ -82,7 +87,9 @@ enum RowFormats {
         columns.indices.map { $0 == 0 ? [] : [separator] }
     }
 
-    static func tabSeparated(_ columns: Columns, _ settings: FormatSettings, raw: Bool, header: [HeaderRow]) -> RowFormat {
+    static func tabSeparated(_ columns: Columns, _ settings: FormatSettings, raw: Bool, header: [HeaderRow])
+        -> RowFormat
+    {
         var format = RowFormat(
             columns, style: raw ? .raw : .escaped, settings: settings,
             cellPrefixes: separated(columns, by: UInt8(ascii: "\t")), rowEnd: [UInt8(ascii: "\n")])
@@ -121,14 +128,16 @@ enum RowFormats {
     static func values(_ columns: Columns, _ settings: FormatSettings) -> RowFormat {
         var prefixes = separated(columns, by: UInt8(ascii: ","))
         if !prefixes.isEmpty { prefixes[0] = [UInt8(ascii: "(")] }
-        var format = RowFormat(columns, style: .quoted, settings: settings, cellPrefixes: prefixes, rowEnd: [UInt8(ascii: ")")])
+        var format = RowFormat(
+            columns, style: .quoted, settings: settings, cellPrefixes: prefixes, rowEnd: [UInt8(ascii: ")")])
         format.rowSeparator = [UInt8(ascii: ",")]
         return format
     }
 
     static func markdown(_ columns: Columns, _ settings: FormatSettings) -> RowFormat {
         let prefixes = columns.indices.map { Array(($0 == 0 ? "| " : " | ").utf8) }
-        var format = RowFormat(columns, style: .escaped, settings: settings, cellPrefixes: prefixes, rowEnd: Array(" |\n".utf8))
+        var format = RowFormat(
+            columns, style: .escaped, settings: settings, cellPrefixes: prefixes, rowEnd: Array(" |\n".utf8))
         for (index, column) in columns.enumerated() {
             format.opening += prefixes[index]
             var name = column.name
@@ -147,7 +156,8 @@ enum RowFormats {
         var bytes: [UInt8] = []
         var text = text
         text.withUTF8 {
-            Escaping.appendJSON(UnsafeRawBufferPointer($0), slashes: settings.escapesForwardSlashes, valid: true, to: &bytes)
+            Escaping.appendJSON(
+                UnsafeRawBufferPointer($0), slashes: settings.escapesForwardSlashes, valid: true, to: &bytes)
         }
         return bytes
     }

@@ -129,7 +129,9 @@ struct SeparatedReader: RowReader {
     }
 
     /// The field at `index`, which is then behind its delimiter; past the end by one after the last.
-    private func field(_ line: UnsafeRawBufferPointer, _ index: inout Int, _ row: RowBuilder) throws(QueryError) -> Field {
+    private func field(_ line: UnsafeRawBufferPointer, _ index: inout Int, _ row: RowBuilder) throws(QueryError)
+        -> Field
+    {
         switch style {
         case .tsv: return tsvField(line, &index)
         case .csv: return try csvField(line, &index, row)
@@ -141,7 +143,9 @@ struct SeparatedReader: RowReader {
         var text: [UInt8] = []
         while index < line.count, line[index] != 0x09 {
             if line[index] == 0x5C, index + 1 < line.count {
-                if line[index + 1] == UInt8(ascii: "N"), index == start, index + 2 == line.count || line[index + 2] == 0x09 {
+                if line[index + 1] == UInt8(ascii: "N"), index == start,
+                    index + 2 == line.count || line[index + 2] == 0x09
+                {
                     index += 3
                     return Field(text: [], isNull: true, isQuoted: false)
                 }
@@ -181,7 +185,9 @@ struct SeparatedReader: RowReader {
             index += 1
         }
         while index < line.count, line[index] == 0x20 { index += 1 }
-        guard index >= line.count || line[index] == delimiter else { throw row.problem("something between a closing quote and the delimiter") }
+        guard index >= line.count || line[index] == delimiter else {
+            throw row.problem("something between a closing quote and the delimiter")
+        }
         index += 1
         return Field(text: text, isNull: false, isQuoted: true)
     }

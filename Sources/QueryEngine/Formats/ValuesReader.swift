@@ -24,14 +24,19 @@ struct ValuesReader: RowReader {
             index = rest
             return isComplete ? .end : .incomplete
         }
-        guard bytes[start] == UInt8(ascii: "(") else { throw row.problem("found '\(shown(bytes, start))', expected '('") }
+        guard bytes[start] == UInt8(ascii: "(") else {
+            throw row.problem("found '\(shown(bytes, start))', expected '('")
+        }
         var end = start
         guard let fields = try split(bytes, &end, row) else {
             if isComplete { throw row.problem("a row without its closing ')'") }
             return .incomplete
         }
         guard fields.count == row.columns.count else {
-            throw row.problem("\(fields.count) values for \(row.columns.count) columns")
+            throw QueryError(
+                .syntaxError,
+                "Cannot parse input: \(fields.count) values for \(row.columns.count) columns: (at row \(row.rowNumber))"
+            )
         }
         for (column, range) in fields.enumerated() {
             try append(UnsafeRawBufferPointer(rebasing: bytes[range]), column: column, into: &row)

@@ -197,7 +197,9 @@ struct Lexer: Sendable {
     }
 
     private mutating func digits() {
-        while isDigit(byte(at: position)) || (byte(at: position) == UInt8(ascii: "_") && isDigit(byte(at: position + 1))) {
+        while isDigit(byte(at: position))
+            || (byte(at: position) == UInt8(ascii: "_") && isDigit(byte(at: position + 1)))
+        {
             position += 1
         }
     }
@@ -233,6 +235,7 @@ struct Lexer: Sendable {
         let start = position
         while let current = byte(at: position), current >= 0x80 || isWordPart(current) { position += 1 }
         let isText = String(validating: bytes[start..<position], as: UTF8.self) != nil
-        return .invalid(isText ? "letters outside ASCII, which a name may have only in quotes" : "bytes that are not UTF-8")
+        return .invalid(
+            isText ? "letters outside ASCII, which a name may have only in quotes" : "bytes that are not UTF-8")
     }
 }

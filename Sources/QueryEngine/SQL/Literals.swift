@@ -24,7 +24,9 @@ enum Literals {
     }
 
     /// Resolves the escape whose backslash stands at `index`; returns the index behind it.
-    private static func unescape(_ text: ArraySlice<UInt8>, after index: Int, end: Int, into result: inout [UInt8]) -> Int {
+    private static func unescape(_ text: ArraySlice<UInt8>, after index: Int, end: Int, into result: inout [UInt8])
+        -> Int
+    {
         let mark = text[index + 1]
         switch mark {
         case UInt8(ascii: "x"):

@@ -171,7 +171,8 @@ struct StatementParser {
         guard expression.depth <= Parser.maximumDepth else {
             throw QueryError(
                 .syntaxError,
-                "\(Self.place(start, in: text)): an expression nests deeper than \(Parser.maximumDepth) levels", at: start)
+                "\(Self.place(start, in: text)): an expression nests deeper than \(Parser.maximumDepth) levels",
+                at: start)
         }
         return expression
     }

@@ -47,7 +47,9 @@ extension StatementParser {
             let name = string(of: peek(1))
             skipElement()
             statement.ignored.append("PROJECTION \(name)")
-        } else if isKeyword("CONSTRAINT"), isName(ahead: 1), isKeyword("CHECK", ahead: 2) || isKeyword("ASSUME", ahead: 2) {
+        } else if isKeyword("CONSTRAINT"), isName(ahead: 1),
+            isKeyword("CHECK", ahead: 2) || isKeyword("ASSUME", ahead: 2)
+        {
             throw unsupported("CONSTRAINT", at: peek())
         } else if accept("PRIMARY", "KEY") {
             let key = try sortingKey(&statement)
@@ -78,7 +80,9 @@ extension StatementParser {
         }
     }
 
-    private mutating func columnDefinition(_ statement: inout CreateTableStatement) throws(QueryError) -> ColumnDefinition {
+    private mutating func columnDefinition(_ statement: inout CreateTableStatement) throws(QueryError)
+        -> ColumnDefinition
+    {
         var (column, ignored) = try column()
         statement.ignored += ignored.map { "\($0) of column \(column.name)" }
         if accept("PRIMARY", "KEY"), statement.orderBy.isEmpty { statement.orderBy = [column.name] }
@@ -104,7 +108,9 @@ extension StatementParser {
             } else if accept("DEFAULT") {
                 let expression = try expression()
                 column.defaultExpression = String(decoding: self.text[expression.start..<expression.end], as: UTF8.self)
-            } else if isKeyword("MATERIALIZED") || isKeyword("ALIAS") || isKeyword("EPHEMERAL") || isKeyword("AUTO_INCREMENT") {
+            } else if isKeyword("MATERIALIZED") || isKeyword("ALIAS") || isKeyword("EPHEMERAL")
+                || isKeyword("AUTO_INCREMENT")
+            {
                 throw unsupported("A column \(string(of: token).uppercased())", at: token)
             } else if accept("COMMENT") {
                 column.comment = try stringLiteral("a comment in quotes")
@@ -217,9 +223,11 @@ extension StatementParser {
             let found = item.columnNames
             guard let column = found.first, Set(found).count == 1 else {
                 throw QueryError(
-                    .notImplemented, "A sorting key of expressions over other than one column is not supported", at: item.start)
+                    .notImplemented, "A sorting key of expressions over other than one column is not supported",
+                    at: item.start)
             }
-            if case .identifier = item.kind {} else {
+            if case .identifier = item.kind {
+            } else {
                 let written = String(decoding: text[item.start..<item.end], as: UTF8.self)
                 statement.ignored.append("the function in the sorting key: \(written) sorts by \(column)")
             }
@@ -246,7 +254,11 @@ extension StatementParser {
             let optional = ifNotExists()
             let (definition, _) = try column()
             var after: String?
-            if accept("AFTER") { after = try name("a column") } else if isKeyword("FIRST") { throw unsupported("ADD COLUMN … FIRST", at: peek()) }
+            if accept("AFTER") {
+                after = try name("a column")
+            } else if isKeyword("FIRST") {
+                throw unsupported("ADD COLUMN … FIRST", at: peek())
+            }
             return .addColumn(definition, ifNotExists: optional, after: after)
         }
         if accept("DROP", "COLUMN") {
@@ -267,7 +279,9 @@ extension StatementParser {
             let column = try name("a column")
             return .commentColumn(column, try stringLiteral("a comment in quotes"))
         }
-        guard start.kind == .word else { throw unexpected("ADD COLUMN, DROP COLUMN, MODIFY TTL, MODIFY SETTING or COMMENT COLUMN") }
+        guard start.kind == .word else {
+            throw unexpected("ADD COLUMN, DROP COLUMN, MODIFY TTL, MODIFY SETTING or COMMENT COLUMN")
+        }
         let second = peek(1).kind == .word ? " " + string(of: peek(1)).uppercased() : ""
         throw unsupported("ALTER TABLE … \(string(of: start).uppercased())\(second)", at: start)
     }

@@ -149,7 +149,8 @@ extension StatementParser {
     }
 
     /// [NOT] BETWEEN, IN, LIKE, ILIKE, REGEXP.
-    private mutating func matchOperator(_ left: Expression, minimum: Int, start: Int) throws(QueryError) -> Expression? {
+    private mutating func matchOperator(_ left: Expression, minimum: Int, start: Int) throws(QueryError) -> Expression?
+    {
         let negated = isKeyword("NOT")
         let at = negated ? 1 : 0
         if isKeyword("BETWEEN", ahead: at) {
@@ -158,7 +159,9 @@ extension StatementParser {
             return try between(left, negated: negated, start: start)
         }
         guard minimum <= Precedence.comparison else { return nil }
-        if isKeyword("GLOBAL", ahead: at) || isKeyword("IN", ahead: at) || (isKeyword("GLOBAL") && isKeyword("NOT", ahead: 1)) {
+        if isKeyword("GLOBAL", ahead: at) || isKeyword("IN", ahead: at)
+            || (isKeyword("GLOBAL") && isKeyword("NOT", ahead: 1))
+        {
             return try inOperator(left, start: start)
         }
         let names: (plain: String, negated: String?)
@@ -194,7 +197,9 @@ extension StatementParser {
         let negated = accept("NOT")
         try expect("IN")
         var right = try expression(Precedence.comparison + 1)
-        if case .identifier(let parts) = right.kind, parts.count == 1, let query = try inlined(parts[0], at: right.start) {
+        if case .identifier(let parts) = right.kind, parts.count == 1,
+            let query = try inlined(parts[0], at: right.start)
+        {
             right.kind = .subquery(query)
         }
         return try call(negated ? "notIn" : "in", [left, right], start: start)
@@ -260,7 +265,8 @@ extension StatementParser {
 
     private static let clauseKeywords: Set<String> = [
         "FROM", "FINAL", "SAMPLE", "ARRAY", "LEFT", "RIGHT", "INNER", "FULL", "CROSS", "JOIN", "GLOBAL", "ANY", "ALL",
-        "ASOF", "SEMI", "ANTI", "PASTE", "ONLY", "ON", "USING", "PREWHERE", "WHERE", "WINDOW", "GROUP", "WITH", "HAVING",
+        "ASOF", "SEMI", "ANTI", "PASTE", "ONLY", "ON", "USING", "PREWHERE", "WHERE", "WINDOW", "GROUP", "WITH",
+        "HAVING",
         "QUALIFY", "ORDER", "LIMIT", "OFFSET", "FETCH", "SETTINGS", "FORMAT", "UNION", "INTERSECT", "EXCEPT", "NOT",
         "INTO", "AS", "AND", "OR", "IN", "IS", "LIKE", "ILIKE", "REGEXP", "RLIKE", "BETWEEN", "DIV", "MOD", "THEN",
         "WHEN", "ELSE", "END", "ASC", "DESC", "NULLS", "COLLATE", "BY", "SELECT", "REPLACE", "APPLY", "ESCAPE",

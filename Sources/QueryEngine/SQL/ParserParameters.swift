@@ -32,7 +32,8 @@ extension StatementParser {
             return try make(.identifier([identifier(raw, parameter: name, at: start)]), start: start)
         }
         if raw == Array("\\N".utf8) {
-            return try call("CAST", [make(.literal(.null), start: start), typeLiteral(type, start: start)], start: start)
+            return try call(
+                "CAST", [make(.literal(.null), start: start), typeLiteral(type, start: start)], start: start)
         }
         let literal = try make(.literal(.string(Self.unescape(raw))), start: start)
         if type == "String" { return literal }

@@ -84,7 +84,8 @@ extension StatementParser {
         guard query.depth <= Parser.maximumDepth else {
             let start = query.projections.first?.start ?? 0
             throw QueryError(
-                .syntaxError, "\(Self.place(start, in: text)): queries nest deeper than \(Parser.maximumDepth) levels", at: start)
+                .syntaxError, "\(Self.place(start, in: text)): queries nest deeper than \(Parser.maximumDepth) levels",
+                at: start)
         }
     }
 
@@ -98,7 +99,9 @@ extension StatementParser {
             position += 1
             query.isDistinct = true
             if isKeyword("ON") { throw unsupported("DISTINCT ON (use LIMIT 1 BY)", at: peek()) }
-        } else if isKeyword("ALL"), !isSymbol(.comma, ahead: 1), !isKeyword("FROM", ahead: 1), !isKeyword("AS", ahead: 1) {
+        } else if isKeyword("ALL"), !isSymbol(.comma, ahead: 1), !isKeyword("FROM", ahead: 1),
+            !isKeyword("AS", ahead: 1)
+        {
             position += 1
         }
         if isKeyword("TOP"), peek(1).kind == .number { throw unsupported("TOP (use LIMIT)", at: peek()) }
@@ -150,7 +153,8 @@ extension StatementParser {
         guard inlinedTables <= Self.maximumInlined else {
             throw QueryError(
                 .syntaxError,
-                "\(Self.place(start, in: text)): WITH queries are used more than \(Self.maximumInlined) times in all", at: start)
+                "\(Self.place(start, in: text)): WITH queries are used more than \(Self.maximumInlined) times in all",
+                at: start)
         }
         return found.query
     }
@@ -295,7 +299,9 @@ extension StatementParser {
             } else if query.offset == nil, accept("OFFSET") {
                 query.offset = try limitExpression()
                 if !accept("ROWS") { _ = accept("ROW") }
-            } else if query.limit == nil, isKeyword("FETCH"), isKeyword("FIRST", ahead: 1) || isKeyword("NEXT", ahead: 1) {
+            } else if query.limit == nil, isKeyword("FETCH"),
+                isKeyword("FIRST", ahead: 1) || isKeyword("NEXT", ahead: 1)
+            {
                 position += 2
                 query.limit = try limitExpression()
                 if !accept("ROWS") { try expect("ROW") }

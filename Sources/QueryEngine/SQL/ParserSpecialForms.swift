@@ -43,7 +43,8 @@ extension StatementParser {
         let start = peek().start
         let saved = position
         switch peek(1).kind {
-        case .number, .string, .symbol(.leftParenthesis), .symbol(.minus), .word, .quotedName, .symbol(.leftBrace): break
+        case .number, .string, .symbol(.leftParenthesis), .symbol(.minus), .word, .quotedName, .symbol(.leftBrace):
+            break
         default: return nil
         }
         if isClauseKeyword(ahead: 1) { return nil }
@@ -124,7 +125,8 @@ extension StatementParser {
         if isKeyword("TRIM") { return try trim(start: start) }
         if isKeyword("SUBSTRING") || isKeyword("SUBSTR") || isKeyword("MID") { return try substring(start: start) }
         if isKeyword("POSITION") { return try positionIn(start: start) }
-        if isKeyword("DATEDIFF") || isKeyword("DATE_DIFF") || isKeyword("TIMESTAMPDIFF") || isKeyword("TIMESTAMP_DIFF") {
+        if isKeyword("DATEDIFF") || isKeyword("DATE_DIFF") || isKeyword("TIMESTAMPDIFF") || isKeyword("TIMESTAMP_DIFF")
+        {
             return try dateDifference(start: start)
         }
         if isKeyword("DATE_ADD") || isKeyword("DATEADD") || isKeyword("TIMESTAMP_ADD") || isKeyword("TIMESTAMPADD") {

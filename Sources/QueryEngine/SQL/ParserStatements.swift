@@ -71,7 +71,8 @@ extension StatementParser {
     }
 
     private static let otherStatements: Set<String> = [
-        "DELETE", "UPDATE", "RENAME", "DETACH", "KILL", "SYSTEM", "GRANT", "REVOKE", "CHECK", "BACKUP", "RESTORE", "WATCH",
+        "DELETE", "UPDATE", "RENAME", "DETACH", "KILL", "SYSTEM", "GRANT", "REVOKE", "CHECK", "BACKUP", "RESTORE",
+        "WATCH",
         "BEGIN", "COMMIT", "ROLLBACK", "EXCHANGE", "UNDROP", "MOVE", "REPLACE", "EXECUTE", "FROM", "VALUES",
     ]
 
@@ -112,11 +113,15 @@ extension StatementParser {
         position += 1
         try expect("INTO")
         if isKeyword("FUNCTION"), isName(ahead: 1) { throw unsupported("INSERT INTO FUNCTION", at: peek()) }
-        if isKeyword("TABLE"), isName(ahead: 1), !isKeyword("FORMAT", ahead: 1), !isKeyword("VALUES", ahead: 1) { position += 1 }
+        if isKeyword("TABLE"), isName(ahead: 1), !isKeyword("FORMAT", ahead: 1), !isKeyword("VALUES", ahead: 1) {
+            position += 1
+        }
         let table = try tableName()
         var parsed = ParsedQuery(statement: .use(""))
         var columns: [String]?
-        if isSymbol(.leftParenthesis), !isSelectStart(ahead: 1), !isKeyword("SELECT", ahead: 1) { columns = try columnNames() }
+        if isSymbol(.leftParenthesis), !isSelectStart(ahead: 1), !isKeyword("SELECT", ahead: 1) {
+            columns = try columnNames()
+        }
         if accept("SETTINGS") { parsed.settings = try settings() }
         let source: InsertStatement.Source
         if isKeyword("VALUES") {
@@ -202,7 +207,9 @@ extension StatementParser {
 
     private mutating func truncate() throws(QueryError) -> Statement {
         position += 1
-        if isKeyword("DATABASE") || isKeyword("ALL") { throw unsupported("TRUNCATE \(string(of: peek()).uppercased())", at: peek()) }
+        if isKeyword("DATABASE") || isKeyword("ALL") {
+            throw unsupported("TRUNCATE \(string(of: peek()).uppercased())", at: peek())
+        }
         if isKeyword("TABLE"), isName(ahead: 1) { position += 1 }
         let optional = ifExists()
         let table = try tableName()
@@ -287,7 +294,9 @@ extension StatementParser {
             kind = .syntax
         } else if accept("AST") {
             kind = .ast
-        } else if isKeyword("PIPELINE") || isKeyword("ESTIMATE") || isKeyword("QUERY") || isKeyword("TABLE") || isKeyword("CURRENT") {
+        } else if isKeyword("PIPELINE") || isKeyword("ESTIMATE") || isKeyword("QUERY") || isKeyword("TABLE")
+            || isKeyword("CURRENT")
+        {
             throw unsupported("EXPLAIN \(string(of: peek()).uppercased())", at: peek())
         } else {
             _ = accept("PLAN")

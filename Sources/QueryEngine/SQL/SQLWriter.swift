@@ -282,7 +282,8 @@ extension TableName {
     var sql: String {
         (database.map { "\(SQLWriter.identifier($0))." } ?? "")
             + (database == nil
-                ? SQLWriter.identifier(table) : table.split(separator: ".").map { SQLWriter.identifier(String($0)) }.joined(separator: "."))
+                ? SQLWriter.identifier(table)
+                : table.split(separator: ".").map { SQLWriter.identifier(String($0)) }.joined(separator: "."))
     }
 }
 
@@ -299,7 +300,9 @@ extension Expression.Literal {
             var bytes: [UInt8] = []
             ValueText.append(double: value, to: &bytes)
             // `1.` and not `1`: it stays a float when read again.
-            let isPlain = bytes.allSatisfy { $0 == UInt8(ascii: "-") || ($0 >= UInt8(ascii: "0") && $0 <= UInt8(ascii: "9")) }
+            let isPlain = bytes.allSatisfy {
+                $0 == UInt8(ascii: "-") || ($0 >= UInt8(ascii: "0") && $0 <= UInt8(ascii: "9"))
+            }
             return String(decoding: bytes, as: UTF8.self) + (isPlain ? "." : "")
         }
     }

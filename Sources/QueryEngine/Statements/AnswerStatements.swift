@@ -27,7 +27,10 @@ extension QueryRun {
         switch inside {
         case "system": names = SystemTables(engine: engine).names
         case "default": names = database.tableNames()
-        default: names = database.tableNames().filter { $0.hasPrefix(inside + ".") }.map { String($0.dropFirst(inside.count + 1)) }
+        default:
+            names = database.tableNames().filter { $0.hasPrefix(inside + ".") }.map {
+                String($0.dropFirst(inside.count + 1))
+            }
         }
         if let like { names = names.filter { LikeMatch.matches(Array($0.utf8)[...], Array(like.utf8)[...]) } }
         return .strings([("name", names.sorted())])
@@ -42,7 +45,8 @@ extension QueryRun {
         }
         let info = try resolve(name)
         return Self.description(
-            info.columns.map { (name: $0.name, type: $0.type) }, defaults: info.columns.map { $0.defaultExpression ?? "" },
+            info.columns.map { (name: $0.name, type: $0.type) },
+            defaults: info.columns.map { $0.defaultExpression ?? "" },
             comments: info.columns.map(\.comment))
     }
 
@@ -59,10 +63,13 @@ extension QueryRun {
         ])
     }
 
-    private func explain(_ kind: ExplainKind, _ query: SelectQuery, _ context: QueryContext) throws(QueryError) -> [String] {
+    private func explain(_ kind: ExplainKind, _ query: SelectQuery, _ context: QueryContext) throws(QueryError)
+        -> [String]
+    {
         switch kind {
         case .plan: return try SelectExecutor(query, context: context).explain()
-        case .syntax: return SQLWriter.text(query).split(separator: "\n", omittingEmptySubsequences: false).map { String($0) }
+        case .syntax:
+            return SQLWriter.text(query).split(separator: "\n", omittingEmptySubsequences: false).map { String($0) }
         case .ast: return TreeText.lines(query)
         }
     }

@@ -36,7 +36,8 @@ extension QueryRun {
     /// The name, unless it is of a system table.
     func changeable(_ name: TableName) throws(QueryError) -> TableName {
         guard name.database != "system" else {
-            throw QueryError(.readonly, "Table \(name.whole) is kept by the server and cannot be changed", at: name.position)
+            throw QueryError(
+                .readonly, "Table \(name.whole) is kept by the server and cannot be changed", at: name.position)
         }
         return name
     }
@@ -55,7 +56,7 @@ extension QueryRun {
         var seen: Set<String> = []
         for column in create.columns {
             guard seen.insert(column.name).inserted else {
-                throw QueryError(.duplicateColumn, "Column \(column.name) is defined twice", at: name.position)
+                throw QueryError(.illegalColumn, "Column \(column.name) is defined twice", at: name.position)
             }
             if let text = column.defaultExpression { _ = try Parser.parseExpression(Array(text.utf8)) }
         }
@@ -76,7 +77,8 @@ extension QueryRun {
             case .addColumn(let column, let ifNotExists, let after):
                 if columns.contains(column.name) {
                     if ifNotExists { continue }
-                    throw QueryError(.duplicateColumn, "Cannot add column \(column.name): column with this name already exists")
+                    throw QueryError(
+                        .duplicateColumn, "Cannot add column \(column.name): column with this name already exists")
                 }
                 if let after { try require(after, columns, info) }
                 columns.insert(column.name)
@@ -95,6 +97,6 @@ extension QueryRun {
     private func require(_ column: String, _ columns: Set<String>, _ info: TableInfo) throws(QueryError) {
         guard !columns.contains(column) else { return }
         let meant = nearestName(to: column, in: columns).map { ". Maybe you meant \($0)?" } ?? ""
-        throw QueryError(.noSuchColumn, "There is no column \(column) in table \(info.name)\(meant)")
+        throw QueryError(.columnNotFound, "There is no column \(column) in table \(info.name)\(meant)")
     }
 }

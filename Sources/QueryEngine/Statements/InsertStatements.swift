@@ -6,7 +6,9 @@ extension QueryRun {
     /// Rows and bytes that are gathered before they are handed on.
     private static let batch = (rows: 65_536, bytes: 16 << 20)
 
-    mutating func runInsert(_ insert: InsertStatement, _ parsed: ParsedQuery, _ context: QueryContext) throws(QueryError) {
+    mutating func runInsert(_ insert: InsertStatement, _ parsed: ParsedQuery, _ context: QueryContext)
+        throws(QueryError)
+    {
         let info = try resolve(changeable(insert.table))
         let columns = try insertColumns(insert, info)
         switch insert.source {
@@ -26,7 +28,8 @@ extension QueryRun {
         for name in names {
             guard let column = info.columns.first(where: { $0.name == name }) else {
                 let meant = nearestName(to: name, in: info.columns.map(\.name)).map { ". Maybe you meant \($0)?" } ?? ""
-                throw QueryError(.noSuchColumn, "No such column \(name) in table \(info.name)\(meant)", at: insert.table.position)
+                throw QueryError(
+                    .noSuchColumn, "No such column \(name) in table \(info.name)\(meant)", at: insert.table.position)
             }
             guard !columns.contains(where: { $0.name == name }) else {
                 throw QueryError(.duplicateColumn, "Column \(name) is named twice", at: insert.table.position)
@@ -39,10 +42,12 @@ extension QueryRun {
     // MARK: From text
 
     private mutating func insertRows(
-        _ format: String, _ parsed: ParsedQuery, _ info: TableInfo, _ columns: [ColumnDefinition], _ context: QueryContext
+        _ format: String, _ parsed: ParsedQuery, _ info: TableInfo, _ columns: [ColumnDefinition],
+        _ context: QueryContext
     ) throws(QueryError) {
         let evaluator = ConstantEvaluator(context: context)
-        var reader = try InputFormats.reader(format, settings: FormatSettings(settings.values)) { (text, type) throws(QueryError) in
+        var reader = try InputFormats.reader(format, settings: FormatSettings(settings.values)) {
+            (text, type) throws(QueryError) in
             try evaluator.value(text, as: type)
         }
         var defaults: [Scalar] = []
@@ -71,7 +76,8 @@ extension QueryRun {
                 do throws(QueryError) {
                     while true {
                         let outcome = try reader.read(bytes, &position, isComplete: isComplete, into: &rows)
-                        guard case .row = outcome, rows.rowCount < Self.batch.rows, rows.sizeBytes < Self.batch.bytes else {
+                        guard case .row = outcome, rows.rowCount < Self.batch.rows, rows.sizeBytes < Self.batch.bytes
+                        else {
                             return .success(outcome)
                         }
                     }
@@ -93,7 +99,8 @@ extension QueryRun {
         _ block: Block, _ info: TableInfo, _ columns: [ColumnDefinition], _ context: QueryContext
     ) throws(QueryError) {
         var block = block
-        for column in info.columns where column.defaultExpression != nil && !columns.contains(where: { $0.name == column.name }) {
+        for column in info.columns
+        where column.defaultExpression != nil && !columns.contains(where: { $0.name == column.name }) {
             let value = try ConstantEvaluator(context: context).defaultValue(of: column)
             block.names.append(column.name)
             block.columns.append(Column.constant(value, type: column.type, count: block.rowCount))
@@ -111,14 +118,17 @@ extension QueryRun {
         guard executor.columns.count == columns.count else {
             throw QueryError(
                 .columnCountMismatch,
-                "Number of columns doesn't match: the table takes \(columns.count), SELECT gives \(executor.columns.count)")
+                "Number of columns doesn't match: the table takes \(columns.count), SELECT gives \(executor.columns.count)"
+            )
         }
         var blocks: [Block] = []
         var rows = 0
         var written = self
         try executor.run { (block) throws(QueryError) in
             var cast: [Column] = []
-            for (column, definition) in zip(block.columns, columns) { cast.append(try Cast.column(column, to: definition.type)) }
+            for (column, definition) in zip(block.columns, columns) {
+                cast.append(try Cast.column(column, to: definition.type))
+            }
             blocks.append(Block(names: columns.map(\.name), columns: cast, rowCount: block.rowCount))
             rows += block.rowCount
             guard rows >= Self.batch.rows else { return }
@@ -164,11 +174,14 @@ struct ConstantEvaluator {
 
     /// What a row without a value for the column gets.
     func defaultValue(of column: ColumnDefinition) throws(QueryError) -> Scalar {
-        guard let text = column.defaultExpression else { return column.type.isNullable ? .null : column.type.defaultScalar }
+        guard let text = column.defaultExpression else {
+            return column.type.isNullable ? .null : column.type.defaultScalar
+        }
         let expression = try Parser.parseExpression(Array(text.utf8))
         guard expression.columnNames.isEmpty else {
             throw QueryError(
-                .notImplemented, "The DEFAULT of column \(column.name) depends on other columns, which is not supported: \(text)")
+                .notImplemented,
+                "The DEFAULT of column \(column.name) depends on other columns, which is not supported: \(text)")
         }
         return try value(expression, as: column.type)
     }

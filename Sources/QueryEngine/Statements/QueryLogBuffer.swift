@@ -35,7 +35,9 @@ final class QueryLogBuffer: Sendable {
         var table = TableBuilder()
         table.add("type", .string, entries.map { .text($0.error == nil ? "QueryFinish" : "ExceptionWhileProcessing") })
         table.add("event_time", .dateTime(timeZone: nil), entries.map { .uint(UInt64(max(0, $0.endMs / 1000))) })
-        table.add("query_start_time", .dateTime(timeZone: nil), entries.map { .uint(UInt64(max(0, $0.query.startMs / 1000))) })
+        table.add(
+            "query_start_time", .dateTime(timeZone: nil), entries.map { .uint(UInt64(max(0, $0.query.startMs / 1000))) }
+        )
         table.add("query_duration_ms", .uint64, entries.map { .uint($0.summary.elapsedNs / 1_000_000) })
         table.add("read_rows", .uint64, entries.map { .uint($0.summary.readRows) })
         table.add("read_bytes", .uint64, entries.map { .uint($0.summary.readBytes) })

@@ -50,7 +50,8 @@ struct QueryRun {
             try runInsert(insert, parsed, context)
         case .select(let query):
             try select(query, context, format: format)
-        case .showTables, .showDatabases, .showCreateTable, .describe, .describeQuery, .exists, .existsDatabase, .explain:
+        case .showTables, .showDatabases, .showCreateTable, .describe, .describeQuery, .exists, .existsDatabase,
+            .explain:
             let block = try answer(parsed.statement, context)
             try write(block, format: format)
         default:
@@ -125,7 +126,8 @@ struct QueryRun {
         if let info = find(name) { return info }
         if let database = name.database, !isDatabase(database), database != "system" {
             throw QueryError(
-                .unknownDatabase, "Database \(database) does not exist; nor does a table \(name.whole)", at: name.position)
+                .unknownDatabase, "Database \(database) does not exist; nor does a table \(name.whole)",
+                at: name.position)
         }
         let meant = nearestName(to: name.database == "default" ? name.table : name.whole, in: database.tableNames())
         throw QueryError(
@@ -175,7 +177,8 @@ private struct ResultWriter {
     private(set) var isFull = false
 
     init(
-        format: String, columns: [(name: String, type: DataType)], settings: QuerySettings, sink: any ResultSink, pieceBytes: Int
+        format: String, columns: [(name: String, type: DataType)], settings: QuerySettings, sink: any ResultSink,
+        pieceBytes: Int
     ) throws(QueryError) {
         self.format = try OutputFormats.describe(format)
         self.columns = columns

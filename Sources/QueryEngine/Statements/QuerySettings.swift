@@ -30,7 +30,8 @@ struct QuerySettings {
             }
             values[setting.name] = setting.value
         }
-        for definition in Self.known where request[definition.name] != nil && values[definition.name] == request[definition.name] {
+        for definition in Self.known
+        where request[definition.name] != nil && values[definition.name] == request[definition.name] {
             let value = request[definition.name] ?? ""
             try Self.check(Setting(name: definition.name, value: value, position: 0), definition)
         }
@@ -46,7 +47,8 @@ struct QuerySettings {
         }
         guard isFine else {
             throw QueryError(
-                .cannotParseText, "Cannot parse '\(setting.value)' as \(definition.kind.rawValue) for setting \(setting.name)",
+                .cannotParseInput,
+                "Cannot parse '\(setting.value)' as \(definition.kind.rawValue) for setting \(setting.name)",
                 at: setting.position)
         }
     }
@@ -56,7 +58,9 @@ struct QuerySettings {
         if let value = UInt64(text) { return value }
         if let value = Double(text), value >= 0, value < 1e18 { return UInt64(value) }
         guard let suffix = text.last, let base = UInt64(text.dropLast()) else { return nil }
-        let factors: [Character: UInt64] = ["K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "k": 1000, "m": 1_000_000, "g": 1_000_000_000]
+        let factors: [Character: UInt64] = [
+            "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "k": 1000, "m": 1_000_000, "g": 1_000_000_000,
+        ]
         guard let factor = factors[suffix] else { return nil }
         let (value, overflow) = base.multipliedReportingOverflow(by: factor)
         return overflow ? nil : value
@@ -87,16 +91,22 @@ struct QuerySettings {
 
     /// The settings that mean something; all others of ClickHouse are let pass.
     static let known: [Definition] = [
-        Definition(name: "max_memory_usage", kind: .unsigned, standard: "0", description: "Bytes of memory a query may hold."),
+        Definition(
+            name: "max_memory_usage", kind: .unsigned, standard: "0", description: "Bytes of memory a query may hold."),
         Definition(name: "max_execution_time", kind: .seconds, standard: "0", description: "Seconds a query may take."),
         Definition(name: "max_rows_to_read", kind: .unsigned, standard: "0", description: "Rows a query may read."),
         Definition(name: "max_result_rows", kind: .unsigned, standard: "0", description: "Rows a result may have."),
         Definition(
             name: "result_overflow_mode", kind: .string, standard: "throw",
             description: "What happens past max_result_rows: throw, or break with what there is."),
-        Definition(name: "readonly", kind: .unsigned, standard: "0", description: "Refuse statements that change anything."),
-        Definition(name: "max_threads", kind: .unsigned, standard: "0", description: "Threads for one query; 0 is the server's."),
-        Definition(name: "max_block_size", kind: .unsigned, standard: "8192", description: "Rows of a block; always a granule here."),
+        Definition(
+            name: "readonly", kind: .unsigned, standard: "0", description: "Refuse statements that change anything."),
+        Definition(
+            name: "max_threads", kind: .unsigned, standard: "0",
+            description: "Threads for one query; 0 is the server's."),
+        Definition(
+            name: "max_block_size", kind: .unsigned, standard: "8192",
+            description: "Rows of a block; always a granule here."),
         Definition(
             name: "output_format_json_quote_64bit_integers", kind: .bool, standard: "0",
             description: "64-bit integers as strings in JSON."),
@@ -104,17 +114,22 @@ struct QuerySettings {
             name: "output_format_json_quote_denormals", kind: .bool, standard: "0",
             description: "nan and inf as strings in JSON, not as null."),
         Definition(
-            name: "output_format_json_escape_forward_slashes", kind: .bool, standard: "1", description: "Write / as \\/ in JSON."),
+            name: "output_format_json_escape_forward_slashes", kind: .bool, standard: "1",
+            description: "Write / as \\/ in JSON."),
         Definition(
             name: "date_time_output_format", kind: .string, standard: "simple",
             description: "How times are written: simple, iso or unix_timestamp."),
-        Definition(name: "format_csv_delimiter", kind: .string, standard: ",", description: "What stands between CSV fields."),
         Definition(
-            name: "output_format_pretty_max_rows", kind: .unsigned, standard: "1000", description: "Rows a Pretty table shows."),
+            name: "format_csv_delimiter", kind: .string, standard: ",", description: "What stands between CSV fields."),
         Definition(
-            name: "output_format_pretty_row_numbers", kind: .bool, standard: "1", description: "Number the rows of Pretty tables."),
+            name: "output_format_pretty_max_rows", kind: .unsigned, standard: "1000",
+            description: "Rows a Pretty table shows."),
         Definition(
-            name: "output_format_write_statistics", kind: .bool, standard: "1", description: "Statistics at the end of JSON."),
+            name: "output_format_pretty_row_numbers", kind: .bool, standard: "1",
+            description: "Number the rows of Pretty tables."),
+        Definition(
+            name: "output_format_write_statistics", kind: .bool, standard: "1",
+            description: "Statistics at the end of JSON."),
         Definition(
             name: "input_format_skip_unknown_fields", kind: .bool, standard: "1",
             description: "Pass over JSON fields that no column has."),

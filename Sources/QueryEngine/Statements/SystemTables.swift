@@ -7,7 +7,8 @@ struct SystemTables {
     let engine: QueryEngine
 
     private static let own = [
-        "columns", "data_type_families", "databases", "formats", "functions", "numbers", "one", "processes", "query_log",
+        "columns", "data_type_families", "databases", "formats", "functions", "numbers", "one", "processes",
+        "query_log",
         "settings", "table_engines", "tables",
     ]
 
@@ -64,7 +65,8 @@ struct SystemTables {
             (
                 "system",
                 TableInfo(
-                    name: name, columns: [], sortingKey: [], partitionBy: "", ttl: "", rowCount: 0, sizeBytes: 0, partCount: 0)
+                    name: name, columns: [], sortingKey: [], partitionBy: "", ttl: "", rowCount: 0, sizeBytes: 0,
+                    partCount: 0)
             )
         }
         return user + system
@@ -82,7 +84,9 @@ struct SystemTables {
         table.add("create_table_query", .string, rows.map { .text(isUser($0) ? TableText.create($0.info) : "") })
         table.add(
             "engine_full", .string,
-            rows.map { .text(isUser($0) ? String(TableText.engine($0.info, separator: " ").dropFirst("ENGINE = ".count)) : "") })
+            rows.map {
+                .text(isUser($0) ? String(TableText.engine($0.info, separator: " ").dropFirst("ENGINE = ".count)) : "")
+            })
         table.add("partition_key", .string, texts(rows.map(\.info.partitionBy)))
         let keys = rows.map { $0.info.sortingKey.map { SQLWriter.identifier($0) }.joined(separator: ", ") }
         table.add("sorting_key", .string, texts(keys))
@@ -114,7 +118,8 @@ struct SystemTables {
         table.add("data_uncompressed_bytes", .uint64, rows.map { _ in .uint(0) })
         table.add("marks_bytes", .uint64, rows.map { _ in .uint(0) })
         table.add("comment", .string, texts(rows.map(\.column.comment)))
-        table.add("is_in_partition_key", .uint8, rows.map { .uint($0.info.partitionBy.contains($0.column.name) ? 1 : 0) })
+        table.add(
+            "is_in_partition_key", .uint8, rows.map { .uint($0.info.partitionBy.contains($0.column.name) ? 1 : 0) })
         let isKey = rows.map { Scalar.uint($0.info.sortingKey.contains($0.column.name) ? 1 : 0) }
         table.add("is_in_sorting_key", .uint8, isKey)
         table.add("is_in_primary_key", .uint8, isKey)
@@ -175,7 +180,10 @@ struct SystemTables {
         table.add("case_insensitive", .uint8, rows.map { .uint(FunctionRegistry.isCaseInsensitive($0) ? 1 : 0) })
         for name in ["alias_to", "create_query"] { table.add(name, .string, rows.map { _ in .text("") }) }
         table.add("origin", .string, rows.map { _ in .text("System") })
-        for name in ["description", "syntax", "arguments", "parameters", "returned_value", "examples", "introduced_in", "categories"] {
+        for name in [
+            "description", "syntax", "arguments", "parameters", "returned_value", "examples", "introduced_in",
+            "categories",
+        ] {
             table.add(name, .string, rows.map { _ in .text("") })
         }
         return table.block
@@ -194,12 +202,16 @@ struct SystemTables {
 
     private func dataTypes() -> Block {
         let names = [
-            "Array", "Bool", "Date", "DateTime", "DateTime64", "Enum16", "Enum8", "Float32", "Float64", "IPv4", "IPv6", "Int16",
-            "Int32", "Int64", "Int8", "LowCardinality", "Map", "Nullable", "String", "UInt16", "UInt32", "UInt64", "UInt8", "UUID",
+            "Array", "Bool", "Date", "DateTime", "DateTime64", "Enum16", "Enum8", "Float32", "Float64", "IPv4", "IPv6",
+            "Int16",
+            "Int32", "Int64", "Int8", "LowCardinality", "Map", "Nullable", "String", "UInt16", "UInt32", "UInt64",
+            "UInt8", "UUID",
         ]
         var table = TableBuilder()
         table.add("name", .string, texts(names))
-        table.add("case_insensitive", .uint8, names.map { .uint(["Bool", "Date", "DateTime", "DateTime64"].contains($0) ? 1 : 0) })
+        table.add(
+            "case_insensitive", .uint8,
+            names.map { .uint(["Bool", "Date", "DateTime", "DateTime64"].contains($0) ? 1 : 0) })
         table.add("alias_to", .string, names.map { _ in .text("") })
         return table.block
     }

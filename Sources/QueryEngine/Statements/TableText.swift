@@ -10,7 +10,8 @@ enum TableText {
             if !column.comment.isEmpty { line += " COMMENT \(SQLWriter.literal(column.comment.utf8))" }
             return line
         }
-        var text = "CREATE TABLE default.\(SQLWriter.identifier(info.name))\n(\n\(columns.joined(separator: ",\n"))\n)\n"
+        var text =
+            "CREATE TABLE default.\(SQLWriter.identifier(info.name))\n(\n\(columns.joined(separator: ",\n"))\n)\n"
         text += engine(info, separator: "\n")
         if !info.comment.isEmpty { text += "\nCOMMENT \(SQLWriter.literal(info.comment.utf8))" }
         return text
@@ -23,7 +24,9 @@ enum TableText {
         parts.append("ORDER BY \(sortingKey(info, empty: "tuple()"))")
         if !info.ttl.isEmpty { parts.append("TTL \(info.ttl)") }
         let settings = info.settings.map { Setting(name: $0.name, value: $0.value, position: 0) }
-        parts.append("SETTINGS \(SQLWriter.settings([Setting(name: "index_granularity", value: "\(granuleRows)", position: 0)] + settings.filter { $0.name != "index_granularity" }))")
+        parts.append(
+            "SETTINGS \(SQLWriter.settings([Setting(name: "index_granularity", value: "\(granuleRows)", position: 0)] + settings.filter { $0.name != "index_granularity" }))"
+        )
         return parts.joined(separator: separator)
     }
 
@@ -56,7 +59,8 @@ enum TreeText {
         list("With", query.with, depth + 1, &lines)
         list("Projections", query.projections, depth + 1, &lines)
         switch query.from {
-        case .table(let name, let alias): line("Table \(name.whole)\(alias.map { " (alias \($0))" } ?? "")", depth + 1, &lines)
+        case .table(let name, let alias):
+            line("Table \(name.whole)\(alias.map { " (alias \($0))" } ?? "")", depth + 1, &lines)
         case .subquery(let inner, let alias):
             line("Subquery\(alias.map { " (alias \($0))" } ?? "")", depth + 1, &lines)
             write(inner, depth + 2, &lines)
@@ -94,7 +98,9 @@ enum TreeText {
         case .identifier(let parts): line("Identifier \(parts.joined(separator: "."))\(alias)", depth, &lines)
         case .asterisk(let qualifier): line("Asterisk\(qualifier.map { " \($0)" } ?? "")", depth, &lines)
         case .function(let name, let parameters, let arguments, let isDistinct):
-            line("Function \(name)\(isDistinct ? " (distinct)" : "")\(alias) (children \(arguments.count))", depth, &lines)
+            line(
+                "Function \(name)\(isDistinct ? " (distinct)" : "")\(alias) (children \(arguments.count))", depth,
+                &lines)
             list("Parameters", parameters, depth + 1, &lines)
             for argument in arguments { write(argument, depth + 1, &lines) }
         case .lambda(let parameters, let body):

@@ -5,14 +5,16 @@ import Testing
 
 /// Reads text into rows of `columns` and writes them as TSV, so that a test can be read.
 private func read(
-    _ text: String, _ format: String, _ columns: [(String, String)] = [("a", "Int32"), ("b", "String"), ("c", "Nullable(Float64)")],
+    _ text: String, _ format: String,
+    _ columns: [(String, String)] = [("a", "Int32"), ("b", "String"), ("c", "Nullable(Float64)")],
     settings: [String: String] = [:], piece: Int = .max
 ) throws -> String {
     let definitions = try columns.map { ColumnDefinition(name: $0.0, type: try DataType(parsing: $0.1)) }
     var reader = try InputFormats.reader(format, settings: FormatSettings(settings)) { (text, _) throws(QueryError) in
         throw QueryError(.notImplemented, "expression \(String(decoding: text, as: UTF8.self))")
     }
-    var rows = RowBuilder(columns: definitions, defaults: definitions.map { $0.type.isNullable ? .null : $0.type.defaultScalar })
+    var rows = RowBuilder(
+        columns: definitions, defaults: definitions.map { $0.type.isNullable ? .null : $0.type.defaultScalar })
     let source = piece == .max ? nil : PieceData(text, size: piece)
     var buffer = InsertBuffer(first: piece == .max ? Array(text.utf8)[...] : [], source: source, maxRowBytes: 10_000)
     var isAtEnd = false
@@ -30,7 +32,8 @@ private func read(
         }
     }
     let block = rows.take()
-    var output = try OutputFormats.make("TSV", columns: definitions.map { ($0.name, $0.type) }, settings: FormatSettings())
+    var output = try OutputFormats.make(
+        "TSV", columns: definitions.map { ($0.name, $0.type) }, settings: FormatSettings())
     var bytes: [UInt8] = []
     output.write(block, into: &bytes)
     return String(decoding: bytes, as: UTF8.self)
@@ -50,19 +53,25 @@ private func failure(_ text: String, _ format: String) -> String {
 struct InputFormatTests {
     @Test("Values: literals, NULL, DEFAULT, quotes, nested values, blanks")
     func values() throws {
-        #expect(try read("(1, 'x', 1.5), (-2,'it''s \\n',NULL)\n,( 3 , '(a,b)' , -1e3 );", "Values") == "1\tx\t1.5\n-2\tit\\'s \\n\t\\N\n3\t(a,b)\t-1000\n")
+        #expect(
+            try read("(1, 'x', 1.5), (-2,'it''s \\n',NULL)\n,( 3 , '(a,b)' , -1e3 );", "Values")
+                == "1\tx\t1.5\n-2\tit\\'s \\n\t\\N\n3\t(a,b)\t-1000\n")
         #expect(try read("(DEFAULT, default, NULL)", "Values") == "0\t\t\\N\n")
         #expect(try read("(NULL, NULL, '5')", "Values") == "0\t\t5\n")
         let nested = [("a", "Array(UInt8)"), ("m", "Map(String, String)"), ("d", "DateTime64(3)"), ("u", "UUID")]
         #expect(
-            try read("([1, 2], {'k':'v,)'}, '2024-01-01 00:00:00.5', '61f0c404-5cb3-11e7-907b-a6006ad3dba0')", "Values", nested)
+            try read(
+                "([1, 2], {'k':'v,)'}, '2024-01-01 00:00:00.5', '61f0c404-5cb3-11e7-907b-a6006ad3dba0')", "Values",
+                nested)
                 == "[1,2]\t{'k':'v,)'}\t2024-01-01 00:00:00.500\t61f0c404-5cb3-11e7-907b-a6006ad3dba0\n")
         #expect(try read("", "Values") == "")
     }
 
     @Test("JSON rows: any order, nested objects, unknown fields, missing fields, an array around them")
     func json() throws {
-        #expect(try read(#"{"b":"x","a":1}{"a":2,"c":null,"zzz":{"q":[1,{"}":"{"}]}}"#, "JSONEachRow") == "1\tx\t\\N\n2\t\t\\N\n")
+        #expect(
+            try read(#"{"b":"x","a":1}{"a":2,"c":null,"zzz":{"q":[1,{"}":"{"}]}}"#, "JSONEachRow")
+                == "1\tx\t\\N\n2\t\t\\N\n")
         #expect(try read("[{\"a\":1},\n {\"a\":\"2\"}]\n", "JSONEachRow") == "1\t\t\\N\n2\t\t\\N\n")
         #expect(try read(#"{"a":1,"b":"\u00e9\ud83d\ude00\n\"\/"}"#, "JSONEachRow") == "1\té😀\\n\"/\t\\N\n")
         #expect(try read(#"{"a":1,"b":5,"c":"2.5"}"#, "JSONEachRow") == "1\t5\t2.5\n")
@@ -76,7 +85,9 @@ struct InputFormatTests {
 
     @Test("CSV: quotes, doubled quotes, line ends inside, empty fields, NULL, CRLF, headers")
     func csv() throws {
-        #expect(try read("1,\"a \"\"q\"\", b\",1.5\r\n2,plain ,\n3,\"two\nlines\",\\N", "CSV") == "1\ta \"q\", b\t1.5\n2\tplain\t\\N\n3\ttwo\\nlines\t\\N\n")
+        #expect(
+            try read("1,\"a \"\"q\"\", b\",1.5\r\n2,plain ,\n3,\"two\nlines\",\\N", "CSV")
+                == "1\ta \"q\", b\t1.5\n2\tplain\t\\N\n3\ttwo\\nlines\t\\N\n")
         #expect(try read("b,zzz,a\nx,ignored,7\n", "CSVWithNames") == "7\tx\t\\N\n")
         #expect(try read("1;x;2\n", "CSV", settings: ["format_csv_delimiter": ";"]) == "1\tx\t2\n")
         #expect(try read(",,\n", "CSV") == "0\t\t\\N\n")
@@ -137,7 +148,10 @@ struct InputFormatTests {
     @Test("Random bytes never trap")
     func fuzz() {
         var state: UInt64 = 7
-        let pieces = ["(", ")", "'", "\"", "\\", "{", "}", "[", "]", ",", ":", "\n", "\t", "1", "null", "\\u", "\\N", "é", "\u{0}"]
+        let pieces = [
+            "(", ")", "'", "\"", "\\", "{", "}", "[", "]", ",", ":", "\n", "\t", "1", "null", "\\u", "\\N", "é",
+            "\u{0}",
+        ]
         for _ in 0..<3000 {
             var text = ""
             for _ in 0..<12 {

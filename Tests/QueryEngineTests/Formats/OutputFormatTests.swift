@@ -33,11 +33,13 @@ private enum Sample: String, CaseIterable, Sendable {
                 ("longname", Self.column("UInt8", [.uint(12), .uint(12)])),
                 ("n", Column.constant(.null, type: .nullable(.nothing), count: 2)),
                 ("w", Self.column("String", [Self.text("Zoë 日本"), Self.text("Zoë 日本")])),
-                ("d", Self.column("Date", [.uint(19782), .uint(19782)])), ("b", Self.column("Bool", [.int(1), .int(1)])),
+                ("d", Self.column("Date", [.uint(19782), .uint(19782)])),
+                ("b", Self.column("Bool", [.int(1), .int(1)])),
             ]
         case .many:
             columns = [
-                ("n", Self.column("UInt64", (0..<60).map { .uint($0) })), ("s", Self.column("String", (0..<60).map { Self.text("\($0)") })),
+                ("n", Self.column("UInt64", (0..<60).map { .uint($0) })),
+                ("s", Self.column("String", (0..<60).map { Self.text("\($0)") })),
             ]
         case .long: columns = [("n", Self.column("UInt64", (0..<2500).map { .uint($0) }))]
         }
@@ -50,7 +52,8 @@ private enum Sample: String, CaseIterable, Sendable {
             ("u", column("UInt64", [.uint(.max), .uint(0), .uint(1)])),
             ("f", column("Float64", [.float(1.5), .float(.infinity), .float(.nan)])),
             ("s", column("String", [text("it's \"q\"\t/\n\\"), text("Zoë 日本"), text("")])),
-            ("n", column("Nullable(Int64)", [.null, .int(5), .int(.min)])), ("b", column("Bool", [.int(1), .int(0), .int(1)])),
+            ("n", column("Nullable(Int64)", [.null, .int(5), .int(.min)])),
+            ("b", column("Bool", [.int(1), .int(0), .int(1)])),
             ("d", column("Date", [.uint(19782), .uint(0), .uint(65535)])),
             ("t", column("DateTime('UTC')", [.uint(1_709_168_523), .uint(0), .uint(4_294_967_295)])),
             ("m", column("DateTime64(3, 'UTC')", [.int(1_709_168_523_456), .int(-1), .int(7_258_118_400_000)])),
@@ -74,7 +77,9 @@ private enum Sample: String, CaseIterable, Sendable {
     }
 }
 
-private func write(_ blocks: [Block], _ format: String, _ settings: [String: String] = [:], totals: Block? = nil) throws -> String {
+private func write(_ blocks: [Block], _ format: String, _ settings: [String: String] = [:], totals: Block? = nil) throws
+    -> String
+{
     let columns = zip(blocks[0].names, blocks[0].columns).map { (name: $0, type: $1.type) }
     var output = try OutputFormats.make(format, columns: columns, settings: FormatSettings(settings))
     var bytes: [UInt8] = []
@@ -127,7 +132,8 @@ struct OutputFormatTests {
         let values = Column(type: .string, data: .string(StringData(["a\tb", "c", "\"d\""])))
         let dictionary = Column(
             type: .lowCardinality(.nullable(.string)),
-            data: .dictionary(DictionaryData(codes: [2, 0, 1, 0], dictionary: ValueDictionary(values: values))), nulls: [0, 0, 1, 0])
+            data: .dictionary(DictionaryData(codes: [2, 0, 1, 0], dictionary: ValueDictionary(values: values))),
+            nulls: [0, 0, 1, 0])
         let constant = Column.constant(.float(1.5), type: .float64, count: 4)
         let block = Block(names: ["d", "c"], columns: [dictionary, constant], rowCount: 4)
         let flat = Block(names: ["d", "c"], columns: [dictionary.flattened(), constant.flattened()], rowCount: 4)
@@ -138,16 +144,22 @@ struct OutputFormatTests {
     @Test("Totals stand where ClickHouse puts them")
     func totals() throws {
         let block = Block(
-            names: ["k", "c"], columns: [Column(type: .uint8, data: .uint8([0])), Column(type: .uint64, data: .uint64([3]))], rowCount: 1)
+            names: ["k", "c"],
+            columns: [Column(type: .uint8, data: .uint8([0])), Column(type: .uint64, data: .uint64([3]))], rowCount: 1)
         let totals = Block(
-            names: ["k", "c"], columns: [Column(type: .uint8, data: .uint8([0])), Column(type: .uint64, data: .uint64([5]))], rowCount: 1)
+            names: ["k", "c"],
+            columns: [Column(type: .uint8, data: .uint8([0])), Column(type: .uint64, data: .uint64([5]))], rowCount: 1)
         #expect(try write([block], "TSV", totals: totals) == "0\t3\n\n0\t5\n")
         #expect(try write([block], "CSVWithNames", totals: totals) == "\"k\",\"c\"\n0,3\n\n0,5\n")
-        #expect(try write([block], "Vertical", totals: totals) == "Row 1:\n──────\nk: 0\nc: 3\n\n\nTotals:\n───────\nk: 0\nc: 5\n")
+        #expect(
+            try write([block], "Vertical", totals: totals)
+                == "Row 1:\n──────\nk: 0\nc: 3\n\n\nTotals:\n───────\nk: 0\nc: 5\n")
         #expect(
             try write([block], "PrettyCompact", totals: totals)
                 == "   ┌─k─┬─c─┐\n1. │ 0 │ 3 │\n   └───┴───┘\n\nTotals:\n   ┌─k─┬─c─┐\n1. │ 0 │ 5 │\n   └───┴───┘\n")
-        #expect(try write([block], "JSON", totals: totals).contains("\t\"totals\":\n\t{\n\t\t\"k\": 0,\n\t\t\"c\": 5\n\t},\n\n\t\"rows\": 1"))
+        #expect(
+            try write([block], "JSON", totals: totals).contains(
+                "\t\"totals\":\n\t{\n\t\t\"k\": 0,\n\t\t\"c\": 5\n\t},\n\n\t\"rows\": 1"))
         #expect(try write([block], "JSONCompact", totals: totals).contains("\t\"totals\": [0, 5],\n\n\t\"rows\": 1"))
         #expect(try write([block], "JSONEachRow", totals: totals) == "{\"k\":0,\"c\":3}\n")
     }
@@ -158,7 +170,8 @@ struct OutputFormatTests {
             names: ["i", "f", "s", "t", "m"],
             columns: [
                 Column(type: .int64, data: .int64([5])), Column(type: .float64, data: .float64([.nan])),
-                Column(type: .string, data: .string(StringData(["a/b"]))), Column(type: .dateTime(timeZone: nil), data: .uint32([0])),
+                Column(type: .string, data: .string(StringData(["a/b"]))),
+                Column(type: .dateTime(timeZone: nil), data: .uint32([0])),
                 Column(type: .dateTime64(precision: 3, timeZone: "Europe/Berlin"), data: .int64([1500])),
             ], rowCount: 1)
         func json(_ settings: [String: String]) throws -> String { try write([block], "JSONEachRow", settings) }

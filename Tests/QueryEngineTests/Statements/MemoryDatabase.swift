@@ -9,7 +9,8 @@ final class MemoryDatabase: Database {
     let catalog: Catalog
 
     init() throws {
-        catalog = try Catalog.open(folder: "/tables", fileSystem: SimulatedDisk(), clock: ManualClock(nowMs: 1_700_000_000_000))
+        catalog = try Catalog.open(
+            folder: "/tables", fileSystem: SimulatedDisk(), clock: ManualClock(nowMs: 1_700_000_000_000))
     }
 
     func tableNames() -> [String] { catalog.tables.map(\.name).sorted() }
@@ -43,7 +44,9 @@ final class MemoryDatabase: Database {
     }
 
     func dropTable(_ name: String) throws(QueryError) {
-        do throws(ColumnarError) { try catalog.dropTable(name) } catch { throw QueryError(.unknownTable, error.message) }
+        do throws(ColumnarError) { try catalog.dropTable(name) } catch {
+            throw QueryError(.unknownTable, error.message)
+        }
     }
 
     func truncateTable(_ name: String) throws(QueryError) {
