@@ -165,7 +165,8 @@ public struct Expression: Sendable {
         /// `not(a)`, `a IN (…)` `in(a, tuple(…))`, `a ? b : c` and CASE WHEN `if`/`multiIf`, `a[1]` `arrayElement`,
         /// `a BETWEEN b AND c` `and(greaterOrEquals(a, b), lessOrEquals(a, c))`, `a IS NULL` `isNull(a)`,
         /// `a::T` and `CAST(a AS T)` `CAST(a, 'T')`, `INTERVAL 5 MINUTE` `toIntervalMinute(5)`, `[1, 2]` `array(1, 2)`,
-        /// `(a, b)` `tuple(a, b)`, `a LIKE b` `like`, ILIKE `ilike`, NOT LIKE `notLike`, `-a` `negate(a)`, `||` `concat`.
+        /// `(a, b)` `tuple(a, b)`, `a LIKE b` `like`, ILIKE `ilike`, NOT LIKE `notLike`, `-a` `negate(a)`, `||`
+        /// `concat`.
         /// `parameters` are those of `quantile(0.5)(x)`. `isDistinct` for `count(DISTINCT x)`.
         case function(name: String, parameters: [Expression], arguments: [Expression], isDistinct: Bool)
         /// `x -> expr`, `(x, y) -> expr`.

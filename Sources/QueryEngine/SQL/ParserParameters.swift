@@ -76,7 +76,8 @@ extension StatementParser {
         guard let number = UInt64(String(decoding: raw, as: UTF8.self)) else {
             throw QueryError(
                 .badQueryParameter,
-                "The value of query parameter '\(name)' cannot be read as \(type): '\(String(decoding: raw, as: UTF8.self))'",
+                "The value of query parameter '\(name)' cannot be read as \(type): "
+                    + "'\(String(decoding: raw, as: UTF8.self))'",
                 at: start)
         }
         return .unsigned(number)

@@ -118,7 +118,8 @@ extension QueryRun {
         guard executor.columns.count == columns.count else {
             throw QueryError(
                 .columnCountMismatch,
-                "Number of columns doesn't match: the table takes \(columns.count), SELECT gives \(executor.columns.count)"
+                "Number of columns doesn't match: the table takes \(columns.count), "
+                    + "SELECT gives \(executor.columns.count)"
             )
         }
         var blocks: [Block] = []

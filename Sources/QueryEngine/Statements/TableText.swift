@@ -23,9 +23,10 @@ enum TableText {
         if !info.partitionBy.isEmpty { parts.append("PARTITION BY \(info.partitionBy)") }
         parts.append("ORDER BY \(sortingKey(info, empty: "tuple()"))")
         if !info.ttl.isEmpty { parts.append("TTL \(info.ttl)") }
+        let granularity = Setting(name: "index_granularity", value: "\(granuleRows)", position: 0)
         let settings = info.settings.map { Setting(name: $0.name, value: $0.value, position: 0) }
         parts.append(
-            "SETTINGS \(SQLWriter.settings([Setting(name: "index_granularity", value: "\(granuleRows)", position: 0)] + settings.filter { $0.name != "index_granularity" }))"
+            "SETTINGS \(SQLWriter.settings([granularity] + settings.filter { $0.name != granularity.name }))"
         )
         return parts.joined(separator: separator)
     }
