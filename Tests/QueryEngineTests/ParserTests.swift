@@ -171,8 +171,8 @@ struct ParserStatementTests {
     @Test("Every clause of SELECT finds its place")
     func selectClauses() throws {
         let sql = """
-            WITH 5 AS five SELECT DISTINCT a, b x, count() AS c FROM db.t AS s PREWHERE p WHERE w GROUP BY a, b WITH TOTALS
-            HAVING c > 1 ORDER BY a DESC NULLS FIRST, b LIMIT 1, 2 BY a LIMIT 10 OFFSET 5
+            WITH 5 AS five SELECT DISTINCT a, b x, count() AS c FROM db.t AS s
+            PREWHERE p WHERE w GROUP BY a, b WITH TOTALS HAVING c > 1 ORDER BY a DESC NULLS FIRST, b LIMIT 1, 2 BY a LIMIT 10 OFFSET 5
             SETTINGS max_threads = 1, s = 'x' FORMAT JSON;
             """
         let parsed = try parse(sql)
@@ -467,11 +467,11 @@ struct ParserErrorTests {
     func fuzz() {
         var random = SplitMix(state: 0x5EED)
         let seeds = [
-            "SELECT DISTINCT a, count(*) AS c FROM db.t WHERE x IN (1, 2) AND y LIKE '%a' GROUP BY a HAVING c > 1 ORDER BY a LIMIT 1, 2",
-            "CREATE TABLE t (a Nullable(Int8) DEFAULT 1, b Map(String, String) CODEC(ZSTD)) ENGINE = MergeTree ORDER BY (a, b) TTL a + INTERVAL 1 DAY",
+            "SELECT DISTINCT a, count(*) AS c FROM db.t WHERE x IN (1, 2) AND y LIKE '%a' GROUP BY a HAVING c > 1 LIMIT 1, 2",
+            "CREATE TABLE t (a Nullable(Int8) DEFAULT 1, b Map(String, String) CODEC(ZSTD)) ENGINE = M ORDER BY (a, b) TTL a",
             "INSERT INTO t (a, b) VALUES (1, 'x')",
             "WITH x AS (SELECT 1) SELECT * FROM x UNION ALL SELECT CASE WHEN 1 THEN 2 END",
-            "SELECT {a:String}, x::Array(Int8)[1].2, INTERVAL '5 minute', $$a$$, x'41', `q``q`, a ? b : c, quantile(0.5)(x) FORMAT JSON",
+            "SELECT {a:String}, x::Array(Int8)[1].2, INTERVAL '5 minute', $$a$$, x'41', `q``q`, a ? b : c, q(0.5)(x) FORMAT A",
             "ALTER TABLE a.b.c ADD COLUMN x Int8 AFTER y, MODIFY SETTING a = 1",
             "EXPLAIN indexes = 1 SELECT 1 SETTINGS a = {'x': [1]}",
         ].map { Array($0.utf8) }

@@ -80,7 +80,7 @@ struct SQLFileTests {
             let isEqual = Self.isEqual(outcome, test.expected)
             #expect(
                 isEqual,
-                "\(file):\(test.line) \(test.name)\n  expected \(test.expected.prefix(12))\n  got      \(outcome.prefix(12))"
+                "\(file):\(test.line) \(test.name)\n  expected \(test.expected.prefix(9))\n  got      \(outcome.prefix(9))"
             )
         }
     }
