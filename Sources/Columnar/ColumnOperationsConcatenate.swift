@@ -35,11 +35,15 @@ extension ColumnData {
     }
 
     private static func joinedStrings(_ parts: [ColumnData]) -> StringData {
-        var result = StringData()
-        for part in parts {
+        let strings = parts.map { part -> StringData in
             guard case .string(let values) = part else { preconditionFailure("BUG: a string column expected") }
-            result.append(contentsOf: values)
+            return values
         }
+        // Room for all at once: memory parts are made of such arrays, and growing would leave half of them empty.
+        var result = StringData()
+        result.bytes.reserveCapacity(strings.reduce(0) { $0 + Int($1.offsets[$1.count]) })
+        result.offsets.reserveCapacity(strings.reduce(1) { $0 + $1.count })
+        for values in strings { result.append(contentsOf: values) }
         return result
     }
 

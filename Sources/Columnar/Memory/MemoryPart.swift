@@ -19,7 +19,7 @@ struct MemoryPart: Sendable {
         var start = 0
         while start < count {
             let end = min(start + granuleRows, count)
-            let slice = start == 0 && end == count ? columns : columns.map { $0.slice(start..<end) }
+            let slice = columns.map { start == 0 && end == count ? $0.trimmed() : $0.slice(start..<end) }
             append(MemoryRun(columns: slice, rowCount: end - start, layout: layout))
             start = end
         }
@@ -165,6 +165,26 @@ extension StoredDefinition {
 }
 
 extension Column {
+    /// The same values in arrays of their size: arrays that grew row by row have up to as much room again.
+    func trimmed() -> Column {
+        var result = self
+        switch data {
+        case .string(var values):
+            values.bytes = trim(values.bytes)
+            values.offsets = trim(values.offsets)
+            result.data = .string(values)
+        case .int64(let values): result.data = .int64(trim(values))
+        case .uint64(let values): result.data = .uint64(trim(values))
+        case .float64(let values): result.data = .float64(trim(values))
+        case .int32(let values): result.data = .int32(trim(values))
+        case .uint32(let values): result.data = .uint32(trim(values))
+        case .uint128(let values): result.data = .uint128(trim(values))
+        default: break
+        }
+        if let nulls { result.nulls = trim(nulls) }
+        return result
+    }
+
     /// Throws `.invalidValue` when one row is larger than a granule may be.
     fileprivate func requireSmallValues() throws(ColumnarError) {
         guard memoryBytes > StoredDefinition.valueBytes else { return }
@@ -179,4 +199,9 @@ extension Column {
             throw ColumnarError(.invalidValue, "row \(row - 1) has more than \(StoredDefinition.valueBytes >> 20) MiB")
         }
     }
+}
+
+private func trim<Value: BitwiseCopyable>(_ values: [Value]) -> [Value] {
+    if values.capacity <= values.count + values.count / 8 + 64 { return values }
+    return values.withUnsafeBufferPointer { Array($0) }
 }
