@@ -20,4 +20,7 @@ void logstore_tune_allocator(void);
 /// The environment: `NAME=value` strings, ended by NULL.
 char **logstore_environment(void);
 
+/// Where `needle` (`count` bytes) first occurs in `text` (`length` bytes); null when nowhere.
+const uint8_t *logstore_find(const uint8_t *text, size_t length, const uint8_t *needle, size_t count);
+
 #endif

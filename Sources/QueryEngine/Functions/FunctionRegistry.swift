@@ -29,7 +29,8 @@ public enum FunctionRegistry {
         ComparisonFunctions.all, ConversionFunctions.all, ArithmeticFunctions.all, MathFunctions.all,
         RoundingFunction.all,
         LogicFunctions.all, ConditionalFunctions.all, InFunction.all, TimeBucketFunctions.all, TimePartFunctions.all,
-        TimeFunctions.all, FormatDateTime.all,
+        TimeFunctions.all, FormatDateTime.all, MatchFunction.all, RegexFunctions.all, StringFunctions.all,
+        SplitFunctions.all, MiscFunctions.all,
     ]
 
     private static let functions: [String: any ScalarFunction] = {
