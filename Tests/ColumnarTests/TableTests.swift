@@ -303,6 +303,40 @@ struct TableTests {
         #expect(try fixture.disk.list("/data/tables/requests/parts").count == table.statistics.partCount)
     }
 
+    @Test("readers see every row exactly once while rows come, flush and merge")
+    func concurrency() throws {
+        var settings = ColumnarSettings()
+        settings.maintenanceIntervalMs = 1
+        settings.flushRows = 300
+        let fixture = Fixture(settings: settings)
+        let catalog = try fixture.open()
+        let table = try catalog.createTable(Requests.definition(partitionBy: .none))
+        catalog.startMaintenance()
+        let appended = Monitor(0)
+        let writer = Thread(name: "writer") {
+            for start in stride(from: 0, to: 6000, by: 50) {
+                try? table.append(Requests.block(start..<start + 50), offsets: [source0: Int64(start + 50)])
+                appended.update { $0 = start + 50 }
+                if start % 1000 == 0 { fixture.clock.advance(milliseconds: 60_000) }
+            }
+        }
+        var done = false
+        while !done {
+            let before = appended.withLock { $0 }
+            done = before == 6000
+            let snapshot = table.snapshot()
+            let statuses = try contents(snapshot, columns: ["timestamp"])
+            #expect(statuses.count >= before && statuses.count == rowCount(snapshot))
+            #expect(Set(statuses).count == statuses.count)
+        }
+        writer.join()
+        catalog.stopMaintenance()
+        #expect(try contents(table.snapshot()) == contents(Requests.block(0..<6000)))
+        try table.flush()
+        #expect(table.storedOffsets() == [source0: 6000])
+        #expect(table.statistics.mergeError == nil && table.check().isEmpty)
+    }
+
     @Test("memory is flushed by age, by rows and when all tables together hold too much")
     func flushTriggers() throws {
         var settings = ColumnarSettings()
