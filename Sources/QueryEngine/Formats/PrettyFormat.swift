@@ -113,6 +113,7 @@ struct PrettyFormat: OutputFormat {
     mutating func finish(_ statistics: ResultStatistics, into bytes: inout [UInt8]) {
         if rowCount > 0 { writeTable(into: &bytes) }
         if rowCount > head.count + tail.count {
+            if style == .space { bytes.append(UInt8(ascii: "\n")) }
             bytes += Array("Showed \(head.count + tail.count) out of \(rowCount) rows.\n".utf8)
         }
         guard let totals = statistics.totals, totals.rowCount > 0 else { return }
