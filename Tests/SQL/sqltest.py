@@ -1,4 +1,5 @@
 """Reads .test files and runs statements through chDB and over HTTP."""
+import http.client
 import re
 import urllib.error
 import urllib.parse
@@ -88,3 +89,5 @@ class Server:
                 return response.read().decode("utf-8", "surrogateescape")
         except urllib.error.HTTPError as error:
             raise failure(error.read().decode("utf-8", "replace")) from None
+        except (OSError, http.client.HTTPException) as error:
+            raise SystemExit(f"✘ the server is gone: {error}\n  it was asked: {sql[:500]}") from None

@@ -73,7 +73,7 @@ struct RowBuilder {
             nulls?.append(scalar == .null ? 1 : 0)
             values[column] = .strings(strings, nulls: nulls)
         case .scalars(var scalars):
-            values[column] = .strings(StringData(), nulls: nil)
+            values[column] = .scalars([])
             scalars.append(scalar)
             values[column] = .scalars(scalars)
             sizeBytes += MemoryLayout<Scalar>.stride
