@@ -197,6 +197,10 @@ struct RowChooser {
                 column = column.slice(0..<1)
                 strides[index] = 0
             }
+            if !type.isNullable, column.nulls != nil {
+                // A branch of coalesce: its NULL rows are taken from other branches.
+                column = Column(type: column.type.withoutNullable, data: column.data)
+            }
             parts.append(try Cast.column(column, to: type).flattened())
             starts[index] = total
             total += parts[parts.count - 1].count
