@@ -42,7 +42,13 @@ let package = Package(
         .target(
             name: "CRE2",
             cxxSettings: [.unsafeFlags(["-O2"])],
-            linkerSettings: [.linkedLibrary("re2"), .linkedLibrary("stdc++")]
+            // Linked statically, a library must come before those it needs, and SwiftPM names each once, in an order
+            // of its own: hence the group.
+            linkerSettings: [
+                .unsafeFlags([
+                    "-Xlinker", "--start-group", "-lre2", "-lsnappy", "-lstdc++", "-Xlinker", "--end-group",
+                ])
+            ]
         ),
 
         // The layers; dependencies point down only.
