@@ -38,17 +38,21 @@ final class Aggregator {
         }
         let groups = keys.map(columns, rowCount: frame.rowCount)
         grow()
-        try withPointer(groups) { (pointer) throws(QueryError) in try update(frame, groups: pointer) }
+        let runs = GroupRun.runs(groups)
+        try withPointer(groups) { (pointer) throws(QueryError) in try update(frame, groups: pointer, runs: runs) }
         try checkMemory(frame.rowCount)
     }
 
-    private func update(_ frame: Frame, groups: UnsafePointer<UInt32>?) throws(QueryError) {
-        for (index, call) in plan.aggregates.enumerated() {
+    private func update(
+        _ frame: Frame, groups: UnsafePointer<UInt32>?, runs: [GroupRun]? = nil
+    ) throws(QueryError) {
+        for (index, call) in plan.aggregates.enumerated() where call.sharedWith == nil {
             var arguments: [Column] = []
             for argument in call.arguments {
                 arguments.append(
                     try argument.evaluate(frame.columns, rowCount: frame.rowCount, context: context.evaluation))
             }
+            if let runs, try states[index].updateRuns(arguments, runs: runs, rowCount: frame.rowCount) { continue }
             try states[index].update(arguments, groups: groups, rowCount: frame.rowCount)
         }
     }
@@ -73,26 +77,40 @@ final class Aggregator {
         try context.checkpoint()
         let mapping = keys.flatMap { keys in other.keys.map { keys.absorb($0) } } ?? [0]
         grow()
-        for (index, state) in states.enumerated() { state.merge(other.states[index], mapping: mapping) }
+        for (index, state) in states.enumerated() where plan.aggregates[index].sharedWith == nil {
+            state.merge(other.states[index], mapping: mapping)
+        }
         try memory.set((keys?.memoryBytes ?? 0) + states.reduce(0) { $0 + $1.memoryBytes })
     }
 
     /// Keys and results, one row a group.
     func result() -> Frame {
-        let columns = (keys?.columns() ?? []) + states.map { $0.finish() }
+        let columns = (keys?.columns() ?? []) + finished(states)
         return Frame(columns: columns, rowCount: count)
+    }
+
+    private func finished(_ states: [any AggregateState]) -> [Column] {
+        states.indices.map { index in
+            let call = plan.aggregates[index]
+            guard let leader = call.sharedWith, let sharing = call.function.sharing else {
+                return states[index].finish()
+            }
+            return sharing.finish(states[leader])
+        }
     }
 
     /// The one row of WITH TOTALS: all groups whose byte in `mask` is 1, with default keys. Ends this aggregator.
     func totals(mask: [UInt8]) -> Frame {
         var columns = plan.keys.map { Column.defaults(type: $0.type, count: 1) }
         let mapping = mask.map { UInt32($0 ^ 1) }
+        var totals: [any AggregateState] = []
         for (index, call) in plan.aggregates.enumerated() {
             let state = call.function.makeState()
             state.grow(to: 2)
-            state.merge(states[index], mapping: mapping)
-            columns.append(state.finish().slice(0..<1))
+            if call.sharedWith == nil { state.merge(states[index], mapping: mapping) }
+            totals.append(state)
         }
+        columns += finished(totals).map { $0.slice(0..<1) }
         return Frame(columns: columns, rowCount: 1)
     }
 

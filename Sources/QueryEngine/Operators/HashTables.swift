@@ -197,14 +197,43 @@ final class StringTable {
     }
 }
 
+/// A word that a set can hold: its bits say where.
+protocol SetWord: BitwiseCopyable, Equatable {
+    static var zero: Self { get }
+    /// Evenly spread bits.
+    var place: Int { get }
+}
+
+/// A number that is not evenly spread.
+struct PlainWord: SetWord {
+    var bits: UInt64
+    static var zero: PlainWord { PlainWord(bits: 0) }
+    @inline(__always) var place: Int { Int(truncatingIfNeeded: hashWord(bits)) }
+}
+
+/// A hash of 64 bits.
+struct HashedWord: SetWord {
+    var bits: UInt64
+    static var zero: HashedWord { HashedWord(bits: 0) }
+    @inline(__always) var place: Int { Int(truncatingIfNeeded: bits) }
+}
+
+/// A hash of 128 bits.
+struct HashedPair: SetWord {
+    var low: UInt64
+    var high: UInt64
+    static var zero: HashedPair { HashedPair(low: 0, high: 0) }
+    @inline(__always) var place: Int { Int(truncatingIfNeeded: low) }
+}
+
 /// A set of words for one group: nothing until the first, then open addressing that doubles. Zero is kept apart.
-struct WordSet<Word: FixedWidthInteger & UnsignedInteger & BitwiseCopyable> {
-    private(set) var slots: UnsafeMutablePointer<Word>?
+struct WordSet<Word: SetWord> {
+    private var slots: UnsafeMutablePointer<Word>?
     private var mask = 0
     private var used = 0
     private var hasZero = false
 
-    var count: Int { used + (hasZero ? 1 : 0) }
+    @inline(__always) var count: Int { used &+ (hasZero ? 1 : 0) }
     var memoryBytes: Int { slots == nil ? 0 : (mask + 1) * MemoryLayout<Word>.stride }
 
     func release() { free(slots) }
@@ -216,68 +245,59 @@ struct WordSet<Word: FixedWidthInteger & UnsignedInteger & BitwiseCopyable> {
         return memory.bindMemory(to: Word.self, capacity: capacity)
     }
 
-    /// Adds a word that is spread evenly (a hash) or is not; `isHashed` says which.
+    /// Adds a word.
     @inline(__always)
-    mutating func insert(_ word: Word, isHashed: Bool) {
-        guard word != 0 else {
+    mutating func insert(_ word: Word) {
+        if word == .zero {
             hasZero = true
             return
         }
-        guard let slots else {
-            grow(isHashed: isHashed)
-            insertGrown(word, isHashed: isHashed)
-            return
-        }
-        var position = Self.place(word, isHashed: isHashed) & mask
+        if slots == nil { grow() }
+        guard let slots else { return }
+        var position = word.place & mask
         while true {
             let there = slots[position]
             if there == word { return }
-            if there == 0 { break }
+            if there == .zero { break }
             position = (position &+ 1) & mask
         }
         slots[position] = word
         used &+= 1
-        if used &* 2 > mask { grow(isHashed: isHashed) }
-    }
-
-    private mutating func insertGrown(_ word: Word, isHashed: Bool) { insert(word, isHashed: isHashed) }
-
-    @inline(__always)
-    private static func place(_ word: Word, isHashed: Bool) -> Int {
-        isHashed
-            ? Int(truncatingIfNeeded: word)
-            : Int(truncatingIfNeeded: hashWord(UInt64(truncatingIfNeeded: word ^ (word &>> (Word.bitWidth / 2)))))
+        if used &* 2 > mask { grow() }
     }
 
     @inline(never)
-    private mutating func grow(isHashed: Bool) {
+    private mutating func grow() {
         let old = slots
         let oldCapacity = old == nil ? 0 : mask + 1
         let capacity = old == nil ? 8 : (mask + 1) * (mask < 1 << 20 ? 4 : 2)
         let fresh = Self.allocate(capacity)
         mask = capacity - 1
         for index in 0..<oldCapacity {
-            guard let word = old?[index], word != 0 else { continue }
-            var position = Self.place(word, isHashed: isHashed) & mask
-            while fresh[position] != 0 { position = (position &+ 1) & mask }
+            guard let word = old?[index], word != .zero else { continue }
+            var position = word.place & mask
+            while fresh[position] != .zero { position = (position &+ 1) & mask }
             fresh[position] = word
         }
         slots = fresh
         free(old)
     }
 
+    /// Makes room for so many words in all.
+    mutating func reserve(_ words: Int) { while words &* 2 > mask { grow() } }
+
     /// Adds all words of `other`.
-    mutating func formUnion(_ other: WordSet, isHashed: Bool) {
+    mutating func formUnion(_ other: WordSet) {
         if other.hasZero { hasZero = true }
         guard let words = other.slots else { return }
-        for index in 0...other.mask where words[index] != 0 { insert(words[index], isHashed: isHashed) }
+        for index in 0...other.mask where words[index] != .zero { insert(words[index]) }
     }
 
-    /// The words, in no particular order.
+    /// Calls `body` with the words, in no particular order.
     func visit(_ body: (Word) -> Void) {
-        if hasZero { body(0) }
+        if hasZero { body(.zero) }
         guard let slots else { return }
-        for index in 0...mask where slots[index] != 0 { body(slots[index]) }
+        for index in 0...mask where slots[index] != .zero { body(slots[index]) }
     }
 
     mutating func removeAll() {

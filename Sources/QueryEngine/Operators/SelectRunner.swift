@@ -48,7 +48,10 @@ final class SelectRunner {
         guard var aggregation = plan.aggregation, plan.having == nil else { return }
         var used: Set<Int> = []
         for expression in outputExpressions { expression.forEachColumn { used.insert($0) } }
-        for index in aggregation.aggregates.indices where !used.contains(aggregation.keys.count + index) {
+        let leaders = Set(aggregation.aggregates.compactMap(\.sharedWith))
+        for index in aggregation.aggregates.indices
+        where !used.contains(aggregation.keys.count + index) && !leaders.contains(index) {
+            aggregation.aggregates[index].sharedWith = nil
             aggregation.aggregates[index].arguments = []
             aggregation.aggregates[index].function = AggregateFunction(
                 name: "count", resultType: .uint64, countsRows: true, makeState: { CountState() })

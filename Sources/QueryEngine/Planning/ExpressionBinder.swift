@@ -28,6 +28,8 @@ final class ExpressionBinder {
         var keyCount = 0
         var aggregates: [SelectPlan.AggregateCall] = []
         var aggregateIndices: [String: Int] = [:]
+        /// By what states can be shared: the first call of that kind.
+        var shared: [String: Int] = [:]
 
         init(input: ExpressionBinder) { self.input = input }
     }
@@ -181,7 +183,15 @@ final class ExpressionBinder {
             index = known
         } else {
             index = grouping.aggregates.count
-            let call = try grouping.input.aggregateCall(expression, name, parameters, arguments, isDistinct)
+            var call = try grouping.input.aggregateCall(expression, name, parameters, arguments, isDistinct)
+            if let sharing = call.function.sharing {
+                let shareKey = "\(sharing.key)(\(arguments.map(\.key).joined(separator: ",")))"
+                if let leader = grouping.shared[shareKey] {
+                    call.sharedWith = leader
+                } else {
+                    grouping.shared[shareKey] = index
+                }
+            }
             grouping.aggregateIndices[key] = index
             grouping.aggregates.append(call)
         }

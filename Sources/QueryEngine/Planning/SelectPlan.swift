@@ -59,6 +59,8 @@ struct SelectPlan {
         var function: AggregateFunction
         var arguments: [BoundExpression]
         var text: String
+        /// Another call, before this one, whose state holds this one's result too.
+        var sharedWith: Int?
     }
 }
 

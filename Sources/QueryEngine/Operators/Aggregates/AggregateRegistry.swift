@@ -125,6 +125,7 @@ enum AggregateRegistry {
             let hasCondition = parsed.hasCondition
             makeState = { FilteredState(inner(), hasCondition: hasCondition, takesNulls: takesNulls) }
         }
+        if parsed.isDistinct || parsed.isOrNull || parsed.hasCondition || hasNullable { function.sharing = nil }
         function.countsRows = isCount && !parsed.hasCondition && !hasNullable && !parsed.isDistinct
         function.makeState = makeState
     }
@@ -227,9 +228,16 @@ private struct AggregateMaker {
         let resultType = isMany ? DataType.array(value) : value
         let wanted = levels
         let interpolates = !base.hasSuffix("Timing") && !type.isTemporal
-        return function(resultType) {
+        var result = function(resultType) {
             QuantileState(levels: wanted, resultType: resultType, interpolates: interpolates)
         }
+        result.sharing = AggregateFunction.Sharing(key: "quantile") { state in
+            guard let state = state as? QuantileState else {
+                preconditionFailure("BUG: a state that is shared by none")
+            }
+            return state.finish(levels: wanted, resultType: resultType, interpolates: interpolates)
+        }
+        return result
     }
 
     // MARK: Checks

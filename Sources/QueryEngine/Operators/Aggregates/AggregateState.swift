@@ -9,12 +9,48 @@ protocol AggregateState: AnyObject {
     /// Makes room for groups 0 ..< `groups`; new ones are empty.
     func grow(to groups: Int)
     func update(_ arguments: [Column], groups: UnsafePointer<UInt32>?, rowCount: Int) throws(QueryError)
+    /// The same for rows that come in few runs of one group each: sorted rows, time buckets. False when the class
+    /// has no way of its own for runs; nothing has happened then.
+    func updateRuns(_ arguments: [Column], runs: [GroupRun], rowCount: Int) throws(QueryError) -> Bool
     /// Takes over the states of `other`, of the same class; its group `g` is `mapping[g]` here.
     func merge(_ other: any AggregateState, mapping: [UInt32])
     /// The results, one row a group.
     func finish() -> Column
     /// Bytes held.
     var memoryBytes: Int { get }
+}
+
+extension AggregateState {
+    /// By default there is no way for runs.
+    func updateRuns(_ arguments: [Column], runs: [GroupRun], rowCount: Int) throws(QueryError) -> Bool { false }
+}
+
+/// Neighbouring rows of one group.
+struct GroupRun: BitwiseCopyable {
+    var group: Int
+    var start: Int
+    var end: Int
+
+    /// The runs of a block; nil when they are too short to be worth it.
+    static func runs(_ groups: [UInt32]) -> [GroupRun]? {
+        let changes = groups.withUnsafeBufferPointer { groups in
+            var changes = 0
+            for row in 1..<max(1, groups.count) {
+                changes &+= Int(unsafeBitCast(groups[row] != groups[row &- 1], to: UInt8.self))
+            }
+            return changes
+        }
+        guard groups.count > 0, changes &* 16 < groups.count else { return nil }
+        var result: [GroupRun] = []
+        result.reserveCapacity(changes + 1)
+        var start = 0
+        for row in 1..<max(1, groups.count) where groups[row] != groups[row - 1] {
+            result.append(GroupRun(group: Int(groups[start]), start: start, end: row))
+            start = row
+        }
+        result.append(GroupRun(group: Int(groups[start]), start: start, end: groups.count))
+        return result
+    }
 }
 
 /// An aggregate function made ready for its arguments' types.
@@ -29,6 +65,13 @@ struct AggregateFunction: Sendable {
     var countsRows = false
     /// Creates states for one worker.
     var makeState: @Sendable () -> any AggregateState
+    /// Functions of the same `key` over the same arguments need one state for all, from which each takes its result.
+    var sharing: Sharing?
+
+    struct Sharing: Sendable {
+        var key: String
+        var finish: @Sendable (any AggregateState) -> Column
+    }
 }
 
 /// Runs `body` for each value with its row's group; nil groups are all group 0.
@@ -52,6 +95,8 @@ protocol AggregateNumber: BitwiseCopyable, Comparable {
     var asWord: UInt64 { get }
     /// Whether it is NaN.
     var isNotANumber: Bool { get }
+    /// A number that orders like the value, as far as 64 bits go; NaN has none that means anything.
+    var orderKey: UInt64 { get }
 }
 
 extension AggregateNumber {
@@ -59,47 +104,65 @@ extension AggregateNumber {
 }
 
 extension Int8: AggregateNumber {
+    @inline(__always) var orderKey: UInt64 { UInt64(bitPattern: Int64(self)) ^ 1 << 63 }
     @inline(__always) var asDouble: Double { Double(self) }
     @inline(__always) var asWord: UInt64 { UInt64(truncatingIfNeeded: self) }
 }
 extension Int16: AggregateNumber {
+    @inline(__always) var orderKey: UInt64 { UInt64(bitPattern: Int64(self)) ^ 1 << 63 }
     @inline(__always) var asDouble: Double { Double(self) }
     @inline(__always) var asWord: UInt64 { UInt64(truncatingIfNeeded: self) }
 }
 extension Int32: AggregateNumber {
+    @inline(__always) var orderKey: UInt64 { UInt64(bitPattern: Int64(self)) ^ 1 << 63 }
     @inline(__always) var asDouble: Double { Double(self) }
     @inline(__always) var asWord: UInt64 { UInt64(truncatingIfNeeded: self) }
 }
 extension Int64: AggregateNumber {
+    @inline(__always) var orderKey: UInt64 { UInt64(bitPattern: Int64(self)) ^ 1 << 63 }
     @inline(__always) var asDouble: Double { Double(self) }
     @inline(__always) var asWord: UInt64 { UInt64(truncatingIfNeeded: self) }
 }
 extension UInt8: AggregateNumber {
+    @inline(__always) var orderKey: UInt64 { UInt64(self) }
     @inline(__always) var asDouble: Double { Double(self) }
     @inline(__always) var asWord: UInt64 { UInt64(self) }
 }
 extension UInt16: AggregateNumber {
+    @inline(__always) var orderKey: UInt64 { UInt64(self) }
     @inline(__always) var asDouble: Double { Double(self) }
     @inline(__always) var asWord: UInt64 { UInt64(self) }
 }
 extension UInt32: AggregateNumber {
+    @inline(__always) var orderKey: UInt64 { UInt64(self) }
     @inline(__always) var asDouble: Double { Double(self) }
     @inline(__always) var asWord: UInt64 { UInt64(self) }
 }
 extension UInt64: AggregateNumber {
+    @inline(__always) var orderKey: UInt64 { self }
     @inline(__always) var asDouble: Double { Double(self) }
     @inline(__always) var asWord: UInt64 { self }
 }
 extension UInt128: AggregateNumber {
+    var orderKey: UInt64 { UInt64(truncatingIfNeeded: self >> 64) }
     var asDouble: Double { Double(self) }
     var asWord: UInt64 { UInt64(truncatingIfNeeded: self) }
 }
 extension Float: AggregateNumber {
+    @inline(__always) var orderKey: UInt64 { Double(self).orderKey }
     @inline(__always) var asDouble: Double { Double(self) }
     var asWord: UInt64 { 0 }
     @inline(__always) var isNotANumber: Bool { isNaN }
 }
 extension Double: AggregateNumber {
+    @inline(__always) var orderKey: UInt64 {
+        let bits = bitPattern
+        return bits ^ (UInt64(bitPattern: Int64(bitPattern: bits) >> 63) | 1 << 63)
+    }
+    /// The value whose `orderKey` this is.
+    init(orderKey: UInt64) {
+        self.init(bitPattern: orderKey >> 63 == 1 ? orderKey ^ 1 << 63 : ~orderKey)
+    }
     @inline(__always) var asDouble: Double { self }
     var asWord: UInt64 { 0 }
     @inline(__always) var isNotANumber: Bool { isNaN }

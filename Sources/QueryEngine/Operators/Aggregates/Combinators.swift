@@ -93,6 +93,12 @@ final class OrNullState: AggregateState {
         try inner.update(arguments, groups: groups, rowCount: rowCount)
     }
 
+    func updateRuns(_ arguments: [Column], runs: [GroupRun], rowCount: Int) throws(QueryError) -> Bool {
+        guard try inner.updateRuns(arguments, runs: runs, rowCount: rowCount) else { return false }
+        for run in runs { seen[run.group] = 1 }
+        return true
+    }
+
     func merge(_ other: any AggregateState, mapping: [UInt32]) {
         guard let other = other as? OrNullState else { preconditionFailure("BUG: states of two functions merged") }
         inner.merge(other.inner, mapping: mapping)

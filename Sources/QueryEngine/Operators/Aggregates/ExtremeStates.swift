@@ -1,140 +1,140 @@
 import Columnar
 
-/// `min` and `max` of fixed-width values. NaN counts only where there is nothing else.
-final class ExtremeState<Value: AggregateNumber>: AggregateState {
+/// `min` and `max` of numbers and times of at most 64 bits, kept as keys that order like the values. NaN counts only
+/// where there is nothing else.
+final class ExtremeState: AggregateState {
     private let type: DataType
     private let isMaximum: Bool
-    private let unpack: (ColumnData) -> [Value]?
-    private let pack: ([Value]) -> ColumnData
-    private var values: [Value] = []
+    private var keys: [UInt64] = []
     private var seen: [UInt8] = []
-    private let zero: Value
 
-    init(
-        type: DataType, isMaximum: Bool, zero: Value, unpack: @escaping (ColumnData) -> [Value]?,
-        pack: @escaping ([Value]) -> ColumnData
-    ) {
+    init(type: DataType, isMaximum: Bool) {
         self.type = type
         self.isMaximum = isMaximum
-        self.zero = zero
-        self.unpack = unpack
-        self.pack = pack
     }
 
-    var memoryBytes: Int { values.capacity * MemoryLayout<Value>.stride + seen.capacity }
+    var memoryBytes: Int { keys.capacity * 8 + seen.capacity }
 
     func grow(to groups: Int) {
-        growArray(&values, to: groups, zero)
+        growArray(&keys, to: groups, isMaximum ? 0 : .max)
         growArray(&seen, to: groups, 0)
     }
 
-    @inline(__always)
-    private func isBetter(_ new: Value, than old: Value) -> Bool {
-        (isMaximum ? new > old : new < old) || (old.isNotANumber && !new.isNotANumber)
-    }
-
     func update(_ arguments: [Column], groups: UnsafePointer<UInt32>?, rowCount: Int) {
-        if case .constant(let value, _) = arguments[0].data, let only = unpack(value.data)?.first, groups == nil {
-            take(only, group: 0)
+        guard rowCount > 0 else { return }
+        guard let groups else {
+            updateRuns(arguments[0], [GroupRun(group: 0, start: 0, end: rowCount)])
             return
         }
-        guard let new = unpack(arguments[0].flattened().data) else {
-            preconditionFailure("BUG: \(arguments[0].type) where \(type) belongs")
+        for row in 0..<rowCount { seen[Int(groups[row])] = 1 }
+        var visitor = ExtremeByGroup(keys: keys, groups: groups, isMaximum: isMaximum)
+        keys = []
+        _ = arguments[0].visitNumbers(&visitor)
+        keys = visitor.keys
+    }
+
+    func updateRuns(_ arguments: [Column], runs: [GroupRun], rowCount: Int) -> Bool {
+        updateRuns(arguments[0], runs)
+        return true
+    }
+
+    private func updateRuns(_ column: Column, _ runs: [GroupRun]) {
+        for run in runs { seen[run.group] = 1 }
+        var column = column
+        var runs = runs
+        if case .constant(let value, _) = column.data, runs.count == 1 {
+            column = value
+            runs[0].end = 1
+            runs[0].start = 0
         }
-        guard groups != nil else { return updateAll(new) }
-        values.withUnsafeMutableBufferPointer { values in
-            seen.withUnsafeMutableBufferPointer { seen in
-                forEachGrouped(new, groups) { group, value in
-                    if seen[group] == 0 || isBetter(value, than: values[group]) {
-                        values[group] = value
-                        seen[group] = 1
-                    }
+        var visitor = ExtremeByRun(keys: keys, runs: runs, isMaximum: isMaximum)
+        keys = []
+        _ = column.visitNumbers(&visitor)
+        keys = visitor.keys
+    }
+
+    func merge(_ other: any AggregateState, mapping: [UInt32]) {
+        guard let other = other as? ExtremeState else { preconditionFailure("BUG: states of two functions merged") }
+        for (group, target) in mapping.enumerated() where other.seen[group] != 0 {
+            let target = Int(target)
+            seen[target] = 1
+            keys[target] = isMaximum ? max(keys[target], other.keys[group]) : min(keys[target], other.keys[group])
+        }
+    }
+
+    func finish() -> Column {
+        let rows = keys.indices
+        func values<Value>(_ convert: (UInt64) -> Value, _ none: Value) -> [Value] {
+            rows.map { seen[$0] == 0 ? none : convert(keys[$0]) }
+        }
+        func signed(_ key: UInt64) -> Int64 { Int64(bitPattern: key ^ 1 << 63) }
+        let data: ColumnData
+        switch type.physical {
+        case .int8: data = .int8(values({ Int8(truncatingIfNeeded: signed($0)) }, 0))
+        case .int16: data = .int16(values({ Int16(truncatingIfNeeded: signed($0)) }, 0))
+        case .int32: data = .int32(values({ Int32(truncatingIfNeeded: signed($0)) }, 0))
+        case .int64: data = .int64(values(signed, 0))
+        case .uint8: data = .uint8(values({ UInt8(truncatingIfNeeded: $0) }, 0))
+        case .uint16: data = .uint16(values({ UInt16(truncatingIfNeeded: $0) }, 0))
+        case .uint32: data = .uint32(values({ UInt32(truncatingIfNeeded: $0) }, 0))
+        case .uint64: data = .uint64(values({ $0 }, 0))
+        case .float32: data = .float32(values({ Float(Double(orderKey: $0)) }, 0))
+        case .float64: data = .float64(values({ Double(orderKey: $0) }, 0))
+        default: preconditionFailure("BUG: no number: \(type)")
+        }
+        return Column(type: type, data: data)
+    }
+}
+
+/// A key that no other loses to: what NaN counts as.
+@inline(__always)
+private func extremeKey<Value: AggregateNumber>(_ value: Value, _ isMaximum: Bool) -> UInt64 {
+    value.isNotANumber ? (isMaximum ? 0 : .max) : value.orderKey
+}
+
+private struct ExtremeByGroup: NumberVisitor {
+    var keys: [UInt64]
+    let groups: UnsafePointer<UInt32>
+    let isMaximum: Bool
+
+    mutating func visit<Value: AggregateNumber>(_ values: [Value]) {
+        keys.withUnsafeMutableBufferPointer { keys in
+            values.withUnsafeBufferPointer { values in
+                for row in 0..<values.count {
+                    let key = extremeKey(values[row], isMaximum)
+                    let group = Int(groups[row])
+                    if isMaximum ? key > keys[group] : key < keys[group] { keys[group] = key }
                 }
             }
         }
     }
-
-    private func updateAll(_ new: [Value]) {
-        guard var best = new.first else { return }
-        if isMaximum {
-            for value in new { best = value > best ? value : best }
-        } else {
-            for value in new { best = value < best ? value : best }
-        }
-        if best.isNotANumber {
-            for value in new where isBetter(value, than: best) { best = value }
-        }
-        take(best, group: 0)
-    }
-
-    private func take(_ value: Value, group: Int) {
-        if seen[group] == 0 || isBetter(value, than: values[group]) {
-            values[group] = value
-            seen[group] = 1
-        }
-    }
-
-    func merge(_ other: any AggregateState, mapping: [UInt32]) {
-        guard let other = other as? ExtremeState<Value> else {
-            preconditionFailure("BUG: states of two functions merged")
-        }
-        for (group, target) in mapping.enumerated() where other.seen[group] != 0 {
-            take(other.values[group], group: Int(target))
-        }
-    }
-
-    func finish() -> Column { Column(type: type, data: pack(values)) }
 }
 
-/// `min` and `max` for a type, by how its values lie in memory.
-func makeExtremeState(type: DataType, isMaximum: Bool) -> any AggregateState {
-    switch type.physical {
-    case .int8:
-        ExtremeState<Int8>(
-            type: type, isMaximum: isMaximum, zero: 0, unpack: { if case .int8(let v) = $0 { v } else { nil } },
-            pack: { .int8($0) })
-    case .int16:
-        ExtremeState<Int16>(
-            type: type, isMaximum: isMaximum, zero: 0, unpack: { if case .int16(let v) = $0 { v } else { nil } },
-            pack: { .int16($0) })
-    case .int32:
-        ExtremeState<Int32>(
-            type: type, isMaximum: isMaximum, zero: 0, unpack: { if case .int32(let v) = $0 { v } else { nil } },
-            pack: { .int32($0) })
-    case .int64:
-        ExtremeState<Int64>(
-            type: type, isMaximum: isMaximum, zero: 0, unpack: { if case .int64(let v) = $0 { v } else { nil } },
-            pack: { .int64($0) })
-    case .uint8:
-        ExtremeState<UInt8>(
-            type: type, isMaximum: isMaximum, zero: 0, unpack: { if case .uint8(let v) = $0 { v } else { nil } },
-            pack: { .uint8($0) })
-    case .uint16:
-        ExtremeState<UInt16>(
-            type: type, isMaximum: isMaximum, zero: 0, unpack: { if case .uint16(let v) = $0 { v } else { nil } },
-            pack: { .uint16($0) })
-    case .uint32:
-        ExtremeState<UInt32>(
-            type: type, isMaximum: isMaximum, zero: 0, unpack: { if case .uint32(let v) = $0 { v } else { nil } },
-            pack: { .uint32($0) })
-    case .uint64:
-        ExtremeState<UInt64>(
-            type: type, isMaximum: isMaximum, zero: 0, unpack: { if case .uint64(let v) = $0 { v } else { nil } },
-            pack: { .uint64($0) })
-    case .uint128:
-        ExtremeState<UInt128>(
-            type: type, isMaximum: isMaximum, zero: 0, unpack: { if case .uint128(let v) = $0 { v } else { nil } },
-            pack: { .uint128($0) })
-    case .float32:
-        ExtremeState<Float>(
-            type: type, isMaximum: isMaximum, zero: 0, unpack: { if case .float32(let v) = $0 { v } else { nil } },
-            pack: { .float32($0) })
-    case .float64:
-        ExtremeState<Double>(
-            type: type, isMaximum: isMaximum, zero: 0, unpack: { if case .float64(let v) = $0 { v } else { nil } },
-            pack: { .float64($0) })
-    case .string, .array, .map, .tuple: ChosenValueState(type: type, rule: isMaximum ? .largest : .smallest)
+private struct ExtremeByRun: NumberVisitor {
+    var keys: [UInt64]
+    let runs: [GroupRun]
+    let isMaximum: Bool
+
+    mutating func visit<Value: AggregateNumber>(_ values: [Value]) {
+        values.withUnsafeBufferPointer { values in
+            for run in runs {
+                var best = keys[run.group]
+                if isMaximum {
+                    for row in run.start..<run.end { best = max(best, extremeKey(values[row], true)) }
+                } else {
+                    for row in run.start..<run.end { best = min(best, extremeKey(values[row], false)) }
+                }
+                keys[run.group] = best
+            }
+        }
     }
+}
+
+/// `min` and `max` for a type.
+func makeExtremeState(type: DataType, isMaximum: Bool) -> any AggregateState {
+    type.physical.isWord
+        ? ExtremeState(type: type, isMaximum: isMaximum)
+        : ChosenValueState(type: type, rule: isMaximum ? .largest : .smallest)
 }
 
 /// Keeps one value a group, of any type: `any`, `anyLast`, `argMin`, `argMax`, `min` and `max` of strings and arrays.

@@ -6,57 +6,56 @@ import Columnar
 /// never wider than 0.8 % of its values; it keeps their count and sum, and stands for its values by their mean.
 final class QuantileState: AggregateState {
     /// Up to so many values a group keeps them all.
-    private static let exactLimit = 2048
+    private static let exactLimit = 8192
 
     private struct Bucket: BitwiseCopyable {
         var count = 0.0
         var sum = 0.0
     }
 
-    /// Buckets `first` ..< `first + buckets.count` by number.
+    /// Buckets `first` ..< `first + count` by number, in memory of its own; none until the first value.
     private struct Histogram {
+        var buckets: UnsafeMutablePointer<Bucket>?
         var first = 0
-        var buckets: [Bucket] = []
+        var count = 0
 
         @inline(__always)
         mutating func add(_ value: Double) {
-            let number = QuantileState.bucket(value) &- first
-            if number < 0 || number >= buckets.count {
-                widen(to: number &+ first)
-                add(value)
-                return
-            }
-            buckets.withUnsafeMutableBufferPointer { buckets in
-                buckets[number].count += 1
-                buckets[number].sum += value
-            }
+            let number = QuantileState.bucket(value)
+            if number &- first < 0 || number &- first >= count { widen(to: number) }
+            guard let buckets else { return }
+            buckets[number &- first].count += 1
+            buckets[number &- first].sum += value
         }
 
         @inline(never)
         mutating func widen(to number: Int) {
-            if buckets.isEmpty {
-                first = number - 64
-                buckets = [Bucket](repeating: Bucket(), count: 128)
-            } else if number < first {
-                let more = first - number + 64
-                buckets.insert(contentsOf: repeatElement(Bucket(), count: more), at: 0)
-                first -= more
-            } else {
-                let more = number - first - buckets.count + 65
-                buckets.append(contentsOf: repeatElement(Bucket(), count: more))
+            // Some room on both sides: values near one another come near one another.
+            let low = count == 0 ? number - 64 : min(first, number - 64)
+            let high = count == 0 ? number + 64 : max(first + count, number + 64)
+            let fresh = UnsafeMutablePointer<Bucket>.allocate(capacity: high - low)
+            fresh.initialize(repeating: Bucket(), count: high - low)
+            if let buckets {
+                (fresh + (first - low)).update(from: buckets, count: count)
+                buckets.deallocate()
             }
+            buckets = fresh
+            first = low
+            count = high - low
         }
 
         mutating func merge(_ other: Histogram) {
-            for (index, bucket) in other.buckets.enumerated() where bucket.count > 0 {
+            guard let theirs = other.buckets else { return }
+            for index in 0..<other.count where theirs[index].count > 0 {
                 let number = index + other.first
-                if number < first || number >= first + buckets.count { widen(to: number) }
-                buckets[number - first].count += bucket.count
-                buckets[number - first].sum += bucket.sum
+                if number < first || number >= first + count { widen(to: number) }
+                buckets?[number - first].count += theirs[index].count
+                buckets?[number - first].sum += theirs[index].sum
             }
         }
 
         func value(at level: Double) -> Double {
+            let buckets = UnsafeBufferPointer(start: buckets, count: count)
             let total = buckets.reduce(0) { $0 + $1.count }
             let rank = level * (total - 1)
             var before = 0.0
@@ -81,7 +80,8 @@ final class QuantileState: AggregateState {
     private let resultType: DataType
     private let interpolates: Bool
     private var exact: [[Double]] = []
-    private var histograms: [Histogram?] = []
+    /// A group has one once its values are many.
+    private var histograms: [Histogram] = []
     private var held = 0
 
     /// `resultType` is that of one quantile's value, or an array of it for `quantiles`.
@@ -92,71 +92,103 @@ final class QuantileState: AggregateState {
     }
 
     var memoryBytes: Int {
-        held * 8 + exact.count * 40 + histograms.reduce(0) { $0 + ($1?.buckets.capacity ?? 0) * 16 }
+        held * 8 + exact.count * 40 + histograms.reduce(0) { $0 + $1.count * MemoryLayout<Bucket>.stride }
     }
 
     func grow(to groups: Int) {
         growArray(&exact, to: groups, [])
-        growArray(&histograms, to: groups, nil)
+        growArray(&histograms, to: groups, Histogram())
     }
 
+    deinit { for histogram in histograms { histogram.buckets?.deallocate() } }
+
     func update(_ arguments: [Column], groups: UnsafePointer<UInt32>?, rowCount: Int) {
+        guard let groups else {
+            _ = updateRuns(arguments, runs: [GroupRun(group: 0, start: 0, end: rowCount)], rowCount: rowCount)
+            return
+        }
         let values = arguments[0].asDoubles()
+        var added = 0
         exact.withUnsafeMutableBufferPointer { exact in
             histograms.withUnsafeMutableBufferPointer { histograms in
-                forEachGrouped(values, groups) { group, value in
-                    if histograms[group] == nil {
-                        addExact(value, &exact[group], &histograms[group])
-                    } else if !value.isNaN {
-                        histograms[group]?.add(value)
+                values.withUnsafeBufferPointer { values in
+                    for row in 0..<values.count {
+                        let value = values[row]
+                        if value.isNaN { continue }
+                        let group = Int(groups[row])
+                        if histograms[group].buckets != nil {
+                            histograms[group].add(value)
+                        } else {
+                            added += Self.addExact(value, &exact[group], &histograms[group])
+                        }
                     }
                 }
             }
         }
+        held += added
     }
 
-    private func addExact(_ value: Double, _ exact: inout [Double], _ histogram: inout Histogram?) {
-        if value.isNaN { return }
+    func updateRuns(_ arguments: [Column], runs: [GroupRun], rowCount: Int) -> Bool {
+        let values = arguments[0].asDoubles()
+        values.withUnsafeBufferPointer { values in
+            for run in runs {
+                var row = run.start
+                while row < run.end && histograms[run.group].buckets == nil {
+                    if !values[row].isNaN { add(values[row], run.group) }
+                    row += 1
+                }
+                var histogram = histograms[run.group]
+                while row < run.end {
+                    if !values[row].isNaN { histogram.add(values[row]) }
+                    row += 1
+                }
+                histograms[run.group] = histogram
+            }
+        }
+        return true
+    }
+
+    private func add(_ value: Double, _ group: Int) {
+        if histograms[group].buckets != nil {
+            histograms[group].add(value)
+        } else {
+            held += Self.addExact(value, &exact[group], &histograms[group])
+        }
+    }
+
+    /// Keeps the value, or turns all kept ones into a histogram; the change in how many are kept.
+    private static func addExact(_ value: Double, _ exact: inout [Double], _ histogram: inout Histogram) -> Int {
         exact.append(value)
-        held += 1
-        guard exact.count > Self.exactLimit else { return }
-        var fresh = Histogram()
-        for value in exact { fresh.add(value) }
-        held -= exact.count
+        guard exact.count > exactLimit else { return 1 }
+        for value in exact { histogram.add(value) }
+        let change = 1 - exact.count
         exact = []
-        histogram = fresh
+        return change
     }
 
     func merge(_ other: any AggregateState, mapping: [UInt32]) {
         guard let other = other as? QuantileState else { preconditionFailure("BUG: states of two functions merged") }
         for (group, target) in mapping.enumerated() {
             let target = Int(target)
-            if let theirs = other.histograms[group] {
-                var mine = histograms[target] ?? Histogram()
-                for value in exact[target] { mine.add(value) }
+            if other.histograms[group].buckets != nil {
+                for value in exact[target] { histograms[target].add(value) }
                 held -= exact[target].count
                 exact[target] = []
-                mine.merge(theirs)
-                histograms[target] = mine
-            } else if histograms[target] != nil {
-                for value in other.exact[group] { histograms[target]?.add(value) }
+                histograms[target].merge(other.histograms[group])
             } else {
-                for value in other.exact[group] {
-                    if histograms[target] == nil {
-                        addExact(value, &exact[target], &histograms[target])
-                    } else {
-                        histograms[target]?.add(value)
-                    }
-                }
+                for value in other.exact[group] { add(value, target) }
             }
         }
     }
 
-    func finish() -> Column {
+    func finish() -> Column { finish(levels: levels, resultType: resultType, interpolates: interpolates) }
+
+    /// The results as another function over the same arguments wants them.
+    func finish(levels: [Double], resultType: DataType, interpolates: Bool) -> Column {
         var results: [Double] = []
         for group in exact.indices {
-            if let histogram = histograms[group] {
-                results += levels.map { histogram.value(at: $0) }
+            if histograms[group].buckets != nil {
+                results += levels.map { histograms[group].value(at: $0) }
             } else {
                 let sorted = exact[group].sorted()
                 results += levels.map { Self.quantile(sorted, $0, interpolates: interpolates) }

@@ -16,6 +16,11 @@ final class CountState: AggregateState {
         }
     }
 
+    func updateRuns(_ arguments: [Column], runs: [GroupRun], rowCount: Int) -> Bool {
+        for run in runs { counts[run.group] &+= UInt64(run.end - run.start) }
+        return true
+    }
+
     func merge(_ other: any AggregateState, mapping: [UInt32]) {
         guard let other = other as? CountState else { preconditionFailure("BUG: states of two functions merged") }
         for (group, target) in mapping.enumerated() { counts[Int(target)] &+= other.counts[group] }
@@ -55,6 +60,16 @@ final class SumState: AggregateState {
         }
     }
 
+    func updateRuns(_ arguments: [Column], runs: [GroupRun], rowCount: Int) -> Bool {
+        var visitor = AddRuns(doubles: doubles, words: words, runs: runs, isFloat: kind == .float)
+        doubles = []
+        words = []
+        _ = arguments[0].visitNumbers(&visitor)
+        doubles = visitor.doubles
+        words = visitor.words
+        return true
+    }
+
     func merge(_ other: any AggregateState, mapping: [UInt32]) {
         guard let other = other as? SumState else { preconditionFailure("BUG: states of two functions merged") }
         for (group, target) in mapping.enumerated() {
@@ -82,7 +97,7 @@ struct AddDoubles: NumberVisitor {
 
     mutating func visit<Value: AggregateNumber>(_ values: [Value]) {
         guard let groups else {
-            sums[0] += Self.total(values)
+            sums[0] += values.withUnsafeBufferPointer { total($0, 0, $0.count) }
             return
         }
         sums.withUnsafeMutableBufferPointer { sums in
@@ -91,26 +106,46 @@ struct AddDoubles: NumberVisitor {
             }
         }
     }
+}
 
-    /// The sum in eight lanes, which the processor adds side by side.
-    @inline(__always)
-    static func total<Value: AggregateNumber>(_ values: [Value]) -> Double {
+/// The sum of rows `start` ..< `end` in eight lanes, which the processor adds side by side.
+@inline(__always)
+private func total<Value: AggregateNumber>(_ values: UnsafeBufferPointer<Value>, _ start: Int, _ end: Int) -> Double {
+    var lanes = SIMD8<Double>(repeating: 0)
+    var row = start
+    while row &+ 8 <= end {
+        lanes += SIMD8(
+            values[row].asDouble, values[row &+ 1].asDouble, values[row &+ 2].asDouble, values[row &+ 3].asDouble,
+            values[row &+ 4].asDouble, values[row &+ 5].asDouble, values[row &+ 6].asDouble,
+            values[row &+ 7].asDouble)
+        row &+= 8
+    }
+    var total = lanes.sum()
+    while row < end {
+        total += values[row].asDouble
+        row &+= 1
+    }
+    return total
+}
+
+/// Adds runs of rows to their groups' sums.
+private struct AddRuns: NumberVisitor {
+    var doubles: [Double]
+    var words: [UInt64]
+    let runs: [GroupRun]
+    let isFloat: Bool
+
+    mutating func visit<Value: AggregateNumber>(_ values: [Value]) {
         values.withUnsafeBufferPointer { values in
-            var lanes = SIMD8<Double>(repeating: 0)
-            var row = 0
-            while row &+ 8 <= values.count {
-                lanes += SIMD8(
-                    values[row].asDouble, values[row &+ 1].asDouble, values[row &+ 2].asDouble,
-                    values[row &+ 3].asDouble, values[row &+ 4].asDouble, values[row &+ 5].asDouble,
-                    values[row &+ 6].asDouble, values[row &+ 7].asDouble)
-                row &+= 8
+            for run in runs {
+                if isFloat {
+                    doubles[run.group] += total(values, run.start, run.end)
+                } else {
+                    var sum: UInt64 = 0
+                    for row in run.start..<run.end { sum &+= values[row].asWord }
+                    words[run.group] &+= sum
+                }
             }
-            var total = lanes.sum()
-            while row < values.count {
-                total += values[row].asDouble
-                row &+= 1
-            }
-            return total
         }
     }
 }
@@ -157,6 +192,11 @@ final class AverageState: AggregateState {
     func update(_ arguments: [Column], groups: UnsafePointer<UInt32>?, rowCount: Int) {
         sum.update(arguments, groups: groups, rowCount: rowCount)
         counts.update([], groups: groups, rowCount: rowCount)
+    }
+
+    func updateRuns(_ arguments: [Column], runs: [GroupRun], rowCount: Int) -> Bool {
+        sum.updateRuns(arguments, runs: runs, rowCount: rowCount)
+            && counts.updateRuns([], runs: runs, rowCount: rowCount)
     }
 
     func merge(_ other: any AggregateState, mapping: [UInt32]) {

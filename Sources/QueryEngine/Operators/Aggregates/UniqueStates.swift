@@ -11,71 +11,94 @@ final class UniqueState: AggregateState {
     /// Up to so many distinct values the hashes themselves are kept.
     private static let exactLimit = 4096
 
-    private var sets: [WordSet<UInt64>] = []
-    private var registers: [[UInt8]] = []
-    private var registerBytes = 0
-    private let hasher: ValueHasher
+    /// One group: the hashes, or the registers once they are many.
+    private struct Sketch {
+        var hashes = WordSet<HashedWord>()
+        var registers: UnsafeMutablePointer<UInt8>?
 
-    init() { hasher = ValueHasher() }
-    deinit { for set in sets { set.release() } }
+        @inline(__always)
+        mutating func add(_ hash: UInt64) {
+            if let registers {
+                HyperLogLog.add(hash, registers)
+                return
+            }
+            hashes.insert(HashedWord(bits: hash))
+            if hashes.count > UniqueState.exactLimit { convert() }
+        }
 
-    var memoryBytes: Int { sets.reduce(0) { $0 + $1.memoryBytes + 40 } + registerBytes }
+        @inline(never)
+        mutating func convert() {
+            let fresh = UnsafeMutablePointer<UInt8>.allocate(capacity: HyperLogLog.size)
+            fresh.initialize(repeating: 0, count: HyperLogLog.size)
+            hashes.visit { HyperLogLog.add($0.bits, fresh) }
+            hashes.removeAll()
+            registers = fresh
+        }
 
-    func grow(to groups: Int) {
-        growArray(&sets, to: groups, WordSet())
-        growArray(&registers, to: groups, [])
+        mutating func merge(_ other: Sketch) {
+            guard let theirs = other.registers else {
+                var mine = self
+                other.hashes.visit { mine.add($0.bits) }
+                self = mine
+                return
+            }
+            if registers == nil { convert() }
+            guard let registers else { return }
+            for index in 0..<HyperLogLog.size { registers[index] = max(registers[index], theirs[index]) }
+        }
+
+        var estimate: UInt64 {
+            registers.map { HyperLogLog.estimate(UnsafeBufferPointer(start: $0, count: HyperLogLog.size)) }
+                ?? UInt64(hashes.count)
+        }
+
+        var memoryBytes: Int { registers == nil ? hashes.memoryBytes : HyperLogLog.size }
+
+        func release() {
+            hashes.release()
+            registers?.deallocate()
+        }
     }
+
+    private var sketches: [Sketch] = []
+    private let hasher = ValueHasher()
+
+    deinit { for sketch in sketches { sketch.release() } }
+
+    var memoryBytes: Int { sketches.reduce(0) { $0 + $1.memoryBytes + MemoryLayout<Sketch>.stride } }
+    func grow(to groups: Int) { growArray(&sketches, to: groups, Sketch()) }
 
     func update(_ arguments: [Column], groups: UnsafePointer<UInt32>?, rowCount: Int) {
-        let hashes = hasher.hashes(arguments, rowCount: rowCount)
-        if groups == nil && !registers[0].isEmpty {
-            registers[0].withUnsafeMutableBufferPointer { registers in
-                for hash in hashes { HyperLogLog.add(hash, registers) }
-            }
+        guard let groups else {
+            _ = updateRuns(arguments, runs: [GroupRun(group: 0, start: 0, end: rowCount)], rowCount: rowCount)
             return
         }
-        for row in 0..<rowCount { add(hashes[row], group: groups.map { Int($0[row]) } ?? 0) }
-    }
-
-    @inline(__always)
-    private func add(_ hash: UInt64, group: Int) {
-        if registers[group].isEmpty {
-            sets[group].insert(hash, isHashed: true)
-            if sets[group].count > Self.exactLimit { convert(group) }
-        } else {
-            registers[group].withUnsafeMutableBufferPointer { HyperLogLog.add(hash, $0) }
+        let hashes = hasher.hashes(arguments, rowCount: rowCount)
+        sketches.withUnsafeMutableBufferPointer { sketches in
+            hashes.withUnsafeBufferPointer { hashes in
+                for row in 0..<rowCount { sketches[Int(groups[row])].add(hashes[row]) }
+            }
         }
     }
 
-    private func convert(_ group: Int) {
-        var fresh = [UInt8](repeating: 0, count: HyperLogLog.size)
-        fresh.withUnsafeMutableBufferPointer { buffer in sets[group].visit { HyperLogLog.add($0, buffer) } }
-        registers[group] = fresh
-        registerBytes += fresh.count
-        sets[group].removeAll()
+    func updateRuns(_ arguments: [Column], runs: [GroupRun], rowCount: Int) -> Bool {
+        let hashes = hasher.hashes(arguments, rowCount: rowCount)
+        hashes.withUnsafeBufferPointer { hashes in
+            for run in runs {
+                var sketch = sketches[run.group]
+                for row in run.start..<run.end { sketch.add(hashes[row]) }
+                sketches[run.group] = sketch
+            }
+        }
+        return true
     }
 
     func merge(_ other: any AggregateState, mapping: [UInt32]) {
         guard let other = other as? UniqueState else { preconditionFailure("BUG: states of two functions merged") }
-        for (group, target) in mapping.enumerated() {
-            let target = Int(target)
-            if other.registers[group].isEmpty {
-                other.sets[group].visit { add($0, group: target) }
-                continue
-            }
-            if registers[target].isEmpty { convert(target) }
-            for index in 0..<HyperLogLog.size {
-                registers[target][index] = max(registers[target][index], other.registers[group][index])
-            }
-        }
+        for (group, target) in mapping.enumerated() { sketches[Int(target)].merge(other.sketches[group]) }
     }
 
-    func finish() -> Column {
-        let counts = registers.indices.map { group in
-            registers[group].isEmpty ? UInt64(sets[group].count) : HyperLogLog.estimate(registers[group])
-        }
-        return Column(type: .uint64, data: .uint64(counts))
-    }
+    func finish() -> Column { Column(type: .uint64, data: .uint64(sketches.map(\.estimate))) }
 }
 
 /// Hashes arguments; those of a dictionary's values are kept from granule to granule.
@@ -113,7 +136,7 @@ enum HyperLogLog {
     static let size = 1 << bits
 
     @inline(__always)
-    static func add(_ hash: UInt64, _ registers: UnsafeMutableBufferPointer<UInt8>) {
+    static func add(_ hash: UInt64, _ registers: UnsafeMutablePointer<UInt8>) {
         let index = Int(hash &>> UInt64(64 - bits))
         // A one behind the used bits bounds the rank.
         let rest = hash &<< UInt64(bits) | 1 &<< UInt64(bits - 1)
@@ -122,7 +145,7 @@ enum HyperLogLog {
     }
 
     /// Ertl's estimator (2017), which needs no bias tables: good from few values to very many.
-    static func estimate(_ registers: [UInt8]) -> UInt64 {
+    static func estimate(_ registers: UnsafeBufferPointer<UInt8>) -> UInt64 {
         let ranks = 64 - bits
         var counts = [Double](repeating: 0, count: ranks + 2)
         for register in registers { counts[Int(register)] += 1 }
@@ -162,74 +185,95 @@ enum HyperLogLog {
     }
 }
 
-/// `uniqExact`: integers as they are, all else by 128 bits of hash, as ClickHouse does.
-final class UniqueExactState<Word: FixedWidthInteger & UnsignedInteger & BitwiseCopyable>: AggregateState {
+/// The sets of `uniqExact`, one a group.
+private struct GroupSets<Word: SetWord> {
     private var sets: [WordSet<Word>] = []
-    private let words: (_ arguments: [Column], _ rowCount: Int) -> [Word]
-    private let isHashed: Bool
 
-    init(isHashed: Bool, words: @escaping (_ arguments: [Column], _ rowCount: Int) -> [Word]) {
-        self.isHashed = isHashed
-        self.words = words
-    }
+    var memoryBytes: Int { sets.reduce(0) { $0 + $1.memoryBytes + MemoryLayout<WordSet<Word>>.stride } }
+    var counts: [UInt64] { sets.map { UInt64($0.count) } }
+    mutating func grow(to groups: Int) { growArray(&sets, to: groups, WordSet()) }
+    func release() { for set in sets { set.release() } }
 
-    deinit { for set in sets { set.release() } }
-
-    var memoryBytes: Int { sets.reduce(0) { $0 + $1.memoryBytes + 40 } }
-    func grow(to groups: Int) { growArray(&sets, to: groups, WordSet()) }
-
-    func update(_ arguments: [Column], groups: UnsafePointer<UInt32>?, rowCount: Int) {
-        let words = words(arguments, rowCount)
+    @inline(__always)
+    mutating func add(_ groups: UnsafePointer<UInt32>?, _ rowCount: Int, _ word: (Int) -> Word) {
         guard let groups else {
             var set = sets[0]
-            words.withUnsafeBufferPointer { words in
-                for row in 0..<words.count { set.insert(words[row], isHashed: isHashed) }
-            }
+            for row in 0..<rowCount { set.insert(word(row)) }
             sets[0] = set
             return
         }
         sets.withUnsafeMutableBufferPointer { sets in
-            words.withUnsafeBufferPointer { words in
-                for row in 0..<words.count { sets[Int(groups[row])].insert(words[row], isHashed: isHashed) }
+            for row in 0..<rowCount { sets[Int(groups[row])].insert(word(row)) }
+        }
+    }
+
+    /// Takes over the other's sets; a smaller one goes into a larger.
+    mutating func merge(_ other: inout GroupSets, _ mapping: [UInt32]) {
+        for (group, target) in mapping.enumerated() {
+            let target = Int(target)
+            if sets[target].count < other.sets[group].count { swap(&sets[target], &other.sets[group]) }
+            sets[target].formUnion(other.sets[group])
+        }
+    }
+}
+
+/// `uniqExact` of numbers: the numbers themselves.
+private final class UniqueNumbersState: AggregateState {
+    private var sets = GroupSets<PlainWord>()
+
+    deinit { sets.release() }
+    var memoryBytes: Int { sets.memoryBytes }
+    func grow(to groups: Int) { sets.grow(to: groups) }
+
+    func update(_ arguments: [Column], groups: UnsafePointer<UInt32>?, rowCount: Int) {
+        exactWords(arguments[0]).withUnsafeBufferPointer { words in
+            sets.add(groups, rowCount) { PlainWord(bits: words[$0]) }
+        }
+    }
+
+    func merge(_ other: any AggregateState, mapping: [UInt32]) {
+        guard let other = other as? UniqueNumbersState else {
+            preconditionFailure("BUG: states of two functions merged")
+        }
+        sets.merge(&other.sets, mapping)
+    }
+
+    func finish() -> Column { Column(type: .uint64, data: .uint64(sets.counts)) }
+}
+
+/// `uniqExact` of all else: 128 bits of hash, as ClickHouse does.
+private final class UniqueHashesState: AggregateState {
+    private var sets = GroupSets<HashedPair>()
+    private let low = ValueHasher()
+    private let high = ValueHasher(salt: 0x1d8e_4e27_c47d_124f)
+
+    deinit { sets.release() }
+    var memoryBytes: Int { sets.memoryBytes }
+    func grow(to groups: Int) { sets.grow(to: groups) }
+
+    func update(_ arguments: [Column], groups: UnsafePointer<UInt32>?, rowCount: Int) {
+        let lows = low.hashes(arguments, rowCount: rowCount)
+        let highs = high.hashes(arguments, rowCount: rowCount)
+        lows.withUnsafeBufferPointer { lows in
+            highs.withUnsafeBufferPointer { highs in
+                sets.add(groups, rowCount) { HashedPair(low: lows[$0], high: highs[$0]) }
             }
         }
     }
 
     func merge(_ other: any AggregateState, mapping: [UInt32]) {
-        guard let other = other as? UniqueExactState<Word> else {
+        guard let other = other as? UniqueHashesState else {
             preconditionFailure("BUG: states of two functions merged")
         }
-        for (group, target) in mapping.enumerated() {
-            let target = Int(target)
-            if sets[target].count < other.sets[group].count {
-                // The smaller set goes into the larger.
-                swapSets(target, other, group)
-            }
-            sets[target].formUnion(other.sets[group], isHashed: isHashed)
-        }
+        sets.merge(&other.sets, mapping)
     }
 
-    private func swapSets(_ target: Int, _ other: UniqueExactState<Word>, _ group: Int) {
-        let mine = sets[target]
-        sets[target] = other.sets[group]
-        other.sets[group] = mine
-    }
-
-    func finish() -> Column { Column(type: .uint64, data: .uint64(sets.map { UInt64($0.count) })) }
+    func finish() -> Column { Column(type: .uint64, data: .uint64(sets.counts)) }
 }
 
 /// `uniqExact` for these argument types.
 func makeUniqueExactState(_ types: [DataType]) -> any AggregateState {
-    if types.count == 1, let type = types.first, type.physical.isWord {
-        return UniqueExactState<UInt64>(isHashed: false) { arguments, _ in exactWords(arguments[0]) }
-    }
-    let low = ValueHasher()
-    let high = ValueHasher(salt: 0x1d8e_4e27_c47d_124f)
-    return UniqueExactState<UInt128>(isHashed: true) { arguments, rowCount in
-        let lows = low.hashes(arguments, rowCount: rowCount)
-        let highs = high.hashes(arguments, rowCount: rowCount)
-        return (0..<rowCount).map { UInt128(highs[$0]) << 64 | UInt128(lows[$0]) }
-    }
+    types.count == 1 && types[0].physical.isWord ? UniqueNumbersState() : UniqueHashesState()
 }
 
 extension PhysicalType {
