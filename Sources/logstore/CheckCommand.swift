@@ -30,6 +30,14 @@ struct CheckCommand: AsyncParsableCommand {
                 problems += list.map(\.description)
                 count = list.count
             }
+            // Opening the table sets parts aside that cannot even be opened: they are damaged like the others.
+            let aside = await FolderAccess.blocking { () throws(ColumnarError) in try table.detachedParts() }
+            switch aside {
+            case .success(let list):
+                problems += list.map(\.description)
+                count += list.count
+            case .failure(let error): problems.append("table \(table.name): \(error.message)")
+            }
             Terminal.write(Array("table \(table.name): \(table.statistics.partCount) parts, \(count) damaged\n".utf8))
         }
         if let log = opened.logStore {

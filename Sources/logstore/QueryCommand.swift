@@ -54,6 +54,10 @@ struct QueryCommand: AsyncParsableCommand {
     }
 
     private func ask(folder: String, _ text: [UInt8], format: String) async throws {
+        // The server makes a folder that is not there; a question about one is a mistake.
+        guard (try? POSIXFileSystem().status(folder + "/VERSION")) != nil else {
+            throw CommandFailure("\(folder) is no data folder: it holds no VERSION file")
+        }
         let configuration: ServerConfiguration
         do throws(ConfigurationError) { configuration = try ServerConfiguration(flags: ["data": folder]) } catch {
             throw ValidationError(error.message)

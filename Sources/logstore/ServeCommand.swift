@@ -34,6 +34,9 @@ struct ServeCommand: AsyncParsableCommand {
         logger.info(
             "data folder \(store.folder) open: \(store.catalog.tables.count) tables, \(store.logStore.topics.count) topics"
         )
+        for table in store.catalog.tables {
+            for part in (try? table.detachedParts()) ?? [] { logger.warning("table \(table.name): \(part)") }
+        }
         let server = LogstoreServer(configuration: configuration, store: store, logger: logger)
         let host = configuration.host.contains(":") ? "[\(configuration.host)]" : configuration.host
         do {

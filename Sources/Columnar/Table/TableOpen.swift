@@ -78,6 +78,22 @@ extension Table {
         state.withLock { state in for number in numbers { state.damaged[number] = nil } }
     }
 
+    /// Parts that were set aside, now or earlier, with their reasons. Throws `.disk`.
+    public func detachedParts() throws(ColumnarError) -> [CheckProblem] {
+        let detached = folder + "/detached"
+        return try onDisk { () throws(DiskError) in
+            guard try fileSystem.status(detached) != nil else { return [] }
+            var found: [CheckProblem] = []
+            for name in try fileSystem.list(detached).sorted() where name.hasSuffix(".reason") {
+                let reason = try fileSystem.readFile(detached + "/" + name, maxBytes: 1 << 16)
+                let text = String(decoding: reason.prefix { $0 != UInt8(ascii: "\n") }, as: UTF8.self)
+                found.append(
+                    CheckProblem(path: detached + "/" + name.dropLast(".reason".count), message: "set aside: " + text))
+            }
+            return found
+        }
+    }
+
     private func moveToDetached(_ number: UInt64, _ reason: String) throws(ColumnarError) {
         let source = partPath(number)
         let detached = folder + "/detached"

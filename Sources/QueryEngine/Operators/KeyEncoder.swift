@@ -8,8 +8,9 @@ struct KeyEncoder {
     let isString: Bool
     let strings = StringTable()
     private let valueBits: Int
-    /// Code → string number of the dictionaries last met.
+    /// Code → string number of the dictionaries last met; `unmet` for values that no row had yet.
     private var dictionaries: [(dictionary: ValueDictionary, numbers: [UInt32])] = []
+    private static let unmet = UInt32.max
 
     init(_ type: DataType) {
         self.type = type
@@ -30,15 +31,7 @@ struct KeyEncoder {
     mutating func stringNumbers(_ column: Column) -> [UInt32] {
         switch column.data {
         case .dictionary(let encoded):
-            let numbers = numbers(of: encoded.dictionary)
-            return numbers.withUnsafeBufferPointer { numbers in
-                encoded.codes.withUnsafeBufferPointer { codes in
-                    [UInt32](unsafeUninitializedCapacity: codes.count) { target, filled in
-                        for row in 0..<codes.count { target.initializeElement(at: row, to: numbers[Int(codes[row])]) }
-                        filled = codes.count
-                    }
-                }
-            }
+            return numbers(of: encoded)
         case .constant(let value, let count):
             return [UInt32](repeating: stringNumbers(value).first ?? 0, count: count)
         case .string(let values): return numbers(of: values)
@@ -46,12 +39,46 @@ struct KeyEncoder {
         }
     }
 
-    private mutating func numbers(of dictionary: ValueDictionary) -> [UInt32] {
-        if let known = dictionaries.last(where: { $0.dictionary === dictionary }) { return known.numbers }
-        let numbers = stringNumbers(dictionary.values)
+    /// Numbers only the values that rows have: a number is a group, and a filter may have left no row of some value.
+    private mutating func numbers(of encoded: DictionaryData) -> [UInt32] {
+        let place = place(of: encoded.dictionary)
+        guard case .string(let values) = encoded.dictionary.values.flattened().data else {
+            preconditionFailure("BUG: a dictionary of strings that holds others")
+        }
+        let table = strings
+        return dictionaries[place].numbers.withUnsafeMutableBufferPointer { numbers in
+            encoded.codes.withUnsafeBufferPointer { codes in
+                [UInt32](unsafeUninitializedCapacity: codes.count) { target, filled in
+                    for row in 0..<codes.count {
+                        let code = Int(codes[row])
+                        if numbers[code] == Self.unmet { numbers[code] = Self.number(of: values, at: code, in: table) }
+                        target.initializeElement(at: row, to: numbers[code])
+                    }
+                    filled = codes.count
+                }
+            }
+        }
+    }
+
+    private mutating func place(of dictionary: ValueDictionary) -> Int {
+        if let known = dictionaries.lastIndex(where: { $0.dictionary === dictionary }) { return known }
         if dictionaries.count >= 64 { dictionaries.removeFirst() }
-        dictionaries.append((dictionary, numbers))
-        return numbers
+        let unmet = [UInt32](repeating: Self.unmet, count: dictionary.values.count)
+        dictionaries.append((dictionary, unmet))
+        return dictionaries.count - 1
+    }
+
+    @inline(never)
+    private static func number(of values: StringData, at row: Int, in table: StringTable) -> UInt32 {
+        let start = Int(values.offsets[row])
+        let length = Int(values.offsets[row + 1]) - start
+        return values.bytes.withUnsafeBytes { bytes in
+            var empty: UInt8 = 0
+            return withUnsafeBytes(of: &empty) { none in
+                guard let base = bytes.baseAddress ?? none.baseAddress else { return 0 }
+                return table.number(base + start, length)
+            }
+        }
     }
 
     private func numbers(of values: StringData) -> [UInt32] {
