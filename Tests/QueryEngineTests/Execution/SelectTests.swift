@@ -53,6 +53,10 @@ struct SelectTests {
             ("SELECT sum(number) FROM numbers(100000)", ["4999950000"]),
             ("SELECT count() FROM t WHERE ms > 100", ["0"]),
             ("SELECT service, count() FROM t WHERE ms > 100 GROUP BY service", []),
+            // A dictionary's values that no row has any more are no groups.
+            ("SELECT service, count() FROM t WHERE level = 'WARN' GROUP BY service", ["c|1"]),
+            ("SELECT DISTINCT service FROM t WHERE id = 2", ["b"]),
+            ("SELECT service, level, count() FROM t WHERE id > 5 GROUP BY service, level", ["a|ERROR|1"]),
             ("WITH q AS (SELECT id FROM t WHERE id < 3) SELECT count() FROM q", ["2"]),
             ("SELECT note.text, count() FROM t GROUP BY note.text ORDER BY 1", ["x|2", "y|1", "NULL|3"]),
             ("SELECT count(DISTINCT service), uniq(level), uniqExact(service, level) FROM t", ["3|3|4"]),
