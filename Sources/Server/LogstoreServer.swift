@@ -1,3 +1,4 @@
+import Columnar
 import Disk
 import Hummingbird
 import HummingbirdCore
@@ -33,6 +34,9 @@ public final class LogstoreServer: Sendable {
     public func run(
         signals: [UnixSignal] = [.sigterm, .sigint], onRunning: @escaping @Sendable (Int) async -> Void = { _ in }
     ) async throws {
+        // Hummingbird's own announcements would only repeat ours.
+        var quiet = logger
+        quiet.logLevel = max(logger.logLevel, .notice)
         let group = MultiThreadedEventLoopGroup(numberOfThreads: configuration.number("http_threads"))
         let application = Application(
             responder: responder(), server: channelBuilder(),
@@ -41,7 +45,7 @@ public final class LogstoreServer: Sendable {
                 availableConnectionsDelegate: MaximumAvailableConnections(
                     configuration.number("max_connections"), logger: logger)),
             onServerRunning: { channel in await onRunning(channel.localAddress?.port ?? 0) },
-            eventLoopGroupProvider: .shared(group), logger: logger)
+            eventLoopGroupProvider: .shared(group), logger: quiet)
         var services = ServiceGroupConfiguration(
             services: [
                 .init(service: Maintenance(store: store, pool: diskPool, logger: logger)),
@@ -108,28 +112,46 @@ public final class LogstoreServer: Sendable {
     }
 }
 
-/// Work done now and then: the log's retention.
+/// Work done now and then: the log's retention, and word of damage.
 private struct Maintenance: Service {
     let store: Store
     let pool: BlockingPool
     let logger: Logger
 
+    /// How often damage is looked for, and after how many such looks retention runs.
+    private static let tick = Duration.seconds(5)
+    private static let ticksPerRetention = 6
+
     func run() async throws {
         await cancelWhenGracefulShutdown {
+            var ticks = 0
+            var known = detachedCount
             while !Task.isCancelled {
-                do {
-                    try await Task.sleep(for: .seconds(30))
-                } catch {
-                    return
+                do { try await Task.sleep(for: Self.tick) } catch { return }
+                ticks += 1
+                if detachedCount != known {
+                    known = detachedCount
+                    await tellDamage()
                 }
-                let store = store
-                do {
-                    let freed = try await pool.run { try store.logStore.applyRetention() }
-                    if freed > 0 { logger.info("the log's retention freed \(freed) bytes") }
-                } catch {
-                    logger.error("the log's retention failed: \(error)")
-                }
+                if ticks % Self.ticksPerRetention == 0 { await applyRetention() }
             }
+        }
+    }
+
+    private var detachedCount: Int { store.catalog.tables.reduce(0) { $0 + $1.statistics.detachedParts } }
+
+    private func tellDamage() async {
+        let store = store
+        for problem in (try? await pool.run { store.problems() }) ?? [] { logger.warning("\(problem)") }
+    }
+
+    private func applyRetention() async {
+        let store = store
+        do {
+            let freed = try await pool.run { try store.logStore.applyRetention() }
+            if freed > 0 { logger.info("the log's retention freed \(freed) bytes") }
+        } catch {
+            logger.error("the log's retention failed: \(error)")
         }
     }
 }

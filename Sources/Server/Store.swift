@@ -88,6 +88,19 @@ public final class Store: Sendable {
         return store
     }
 
+    /// What an operator should know about the state the folder was found in: damage, by file. Blocks.
+    public func problems() -> [String] {
+        var problems = logStore.recovery.problems.map(\.description)
+        for table in catalog.tables {
+            do throws(ColumnarError) {
+                problems += try table.detachedParts().map(\.description)
+            } catch {
+                problems.append("table \(table.name): \(error.message)")
+            }
+        }
+        return problems
+    }
+
     /// Stops background work, flushes what is in memory, closes every file and gives the folder back. Returns what
     /// could not be flushed: those rows come back from the log at the next start. Blocks.
     @discardableResult

@@ -5,6 +5,12 @@ import NIOCore
 import NIOHTTP1
 import NIOPosix
 
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#endif
+
 /// Which server to ask, and as whom.
 struct ClientOptions: ParsableArguments {
     @Option(help: "The server's address (LOGSTORE_URL; default: http://127.0.0.1:8123).") var url: String?
@@ -27,6 +33,13 @@ struct ClientOptions: ParsableArguments {
 
 /// Talks to a server over HTTP.
 struct Client: Sendable {
+    /// Lives as long as the process. A server that is not there is an error at once, not something to wait for.
+    private static let http: HTTPClient = {
+        var configuration = HTTPClient.Configuration(timeout: .init(connect: .seconds(10)))
+        configuration.connectionPool.retryConnectionEstablishment = false
+        return HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
+    }()
+
     let base: String
     let user: String?
     let password: String?
@@ -44,7 +57,7 @@ struct Client: Sendable {
     /// Sends a request and gives back the response once its head is there.
     func send(_ request: HTTPClientRequest, timeoutSeconds: Int64 = 3600) async throws -> HTTPClientResponse {
         do {
-            return try await HTTPClient.shared.execute(request, timeout: .seconds(timeoutSeconds))
+            return try await Self.http.execute(request, timeout: .seconds(timeoutSeconds))
         } catch {
             throw CommandFailure("no answer from \(base): \(Self.describe(error))")
         }
@@ -52,10 +65,10 @@ struct Client: Sendable {
 
     /// Says why a connection failed in fewer words than the library does.
     static func describe(_ error: any Error) -> String {
-        if let error = error as? NIOConnectionError, let first = error.connectionErrors.first {
-            return "\(first.error)"
-        }
-        return "\(error)"
+        var cause = error
+        if let error = error as? NIOConnectionError, let first = error.connectionErrors.first { cause = first.error }
+        if let error = cause as? IOError { return String(cString: strerror(error.errnoCode)) }
+        return "\(cause)"
     }
 
     /// The whole answer to a small request; an answer that says no becomes a failure.

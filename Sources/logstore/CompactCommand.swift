@@ -61,20 +61,13 @@ struct CompactCommand: AsyncParsableCommand {
         let isFinal = final
         for table in tables {
             let bar = ProgressBar(table.name)
-            let result = await FolderAccess.blocking { () throws(ColumnarError) in
-                try table.compact(final: isFinal) { progress in
-                    Self.shown(bar, progress)
-                }
+            let report = try await FolderAccess.throwing { () throws(ColumnarError) in
+                try table.compact(final: isFinal) { Self.shown(bar, $0) }
             }
             bar.clear()
-            do throws(ColumnarError) {
-                let report = try result.get()
-                tell(
-                    table.name, parts: (Int64(report.partsBefore), Int64(report.partsAfter)),
-                    bytes: (report.bytesBefore, report.bytesAfter))
-            } catch {
-                throw CommandFailure("table \(table.name): \(error.message)")
-            }
+            tell(
+                table.name, parts: (Int64(report.partsBefore), Int64(report.partsAfter)),
+                bytes: (report.bytesBefore, report.bytesAfter))
         }
         if tables.isEmpty { Terminal.write(Array("there are no tables\n".utf8)) }
         opened.close()

@@ -62,6 +62,7 @@ struct QueryCommand: AsyncParsableCommand {
         do throws(ConfigurationError) { configuration = try ServerConfiguration(flags: ["data": folder]) } catch {
             throw ValidationError(error.message)
         }
+        try await FolderAccess.throwing { () throws(StoreError) in try FolderAccess.requireFolder(folder) }
         let store = try await ServeCommand.open(configuration)
         let failure: QueryError? = await withCheckedContinuation { continuation in
             _ = Thread(name: "query") {

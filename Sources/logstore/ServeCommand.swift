@@ -28,6 +28,7 @@ struct ServeCommand: AsyncParsableCommand {
         let configuration = try settings.configuration(file: config)
         let logger = Self.logger(level: configuration.text("log_level"))
         let store = try await Self.open(configuration)
+        for problem in await FolderAccess.blocking({ store.problems() }) { logger.warning("\(problem)") }
         if configuration.users.isEmpty, !configuration.isLoopback {
             logger.warning("no users are set and the address is public: anyone who reaches it may do anything")
         }

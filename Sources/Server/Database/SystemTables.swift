@@ -7,13 +7,14 @@ import QueryEngine
 /// Tables of the `system` database that tell about the server: parts, topics, settings, dead letters.
 extension ServerDatabase {
     func systemTableNames() -> [String] {
-        ["dead_letters", "parts", "server_settings", "topics"]
+        ["dead_letters", "detached_parts", "parts", "server_settings", "topics"]
     }
 
     func systemTable(_ name: String) throws(QueryError) -> Block? {
         switch name {
         case "parts": parts()
         case "topics": topics()
+        case "detached_parts": try detachedParts()
         case "server_settings": settings()
         case "dead_letters": try deadLetters()
         default: nil
@@ -40,6 +41,24 @@ extension ServerDatabase {
         block.add("database", .string, rows.map { _ in Scalar(text: "default") })
         block.add("table", .string, rows.map { Scalar(text: $0.0) })
         block.add("path", .string, rows.map { Scalar(text: $0.1.path) })
+        return block.block
+    }
+
+    private func detachedParts() throws(QueryError) -> Block {
+        var parts: [(table: String, problem: CheckProblem)] = []
+        for table in catalog.tables {
+            do throws(ColumnarError) {
+                parts += try table.detachedParts().map { (table.name, $0) }
+            } catch {
+                throw QueryError(error)
+            }
+        }
+        var block = BlockBuilder()
+        block.add("database", .string, parts.map { _ in Scalar(text: "default") })
+        block.add("table", .string, parts.map { Scalar(text: $0.table) })
+        block.add("name", .string, parts.map { Scalar(text: String($0.problem.path.split(separator: "/").last ?? "")) })
+        block.add("reason", .string, parts.map { Scalar(text: $0.problem.message) })
+        block.add("path", .string, parts.map { Scalar(text: $0.problem.path) })
         return block.block
     }
 
