@@ -43,12 +43,37 @@ struct ConstantBinder {
         for argument in arguments {
             if case .lambda = argument.kind { bound.append(nil) } else { bound.append(try bind(argument)) }
         }
+        let types = bound.compactMap { $0?.type.base }
+        var complete: [BoundExpression] = []
         for (index, argument) in arguments.enumerated() {
-            guard case .lambda(let names, let body) = argument.kind else { continue }
-            throw QueryError(.notImplemented, "lambda \(index) \(names) \(body.start)", at: expression.start)
+            if let done = bound[index] {
+                complete.append(done)
+            } else if case .lambda(let names, let body) = argument.kind {
+                complete.append(try lambda(names, body, over: types))
+            }
         }
-        return try FunctionCall.make(
-            name, arguments: bound.compactMap { $0 }, position: expression.start, context: context)
+        return try FunctionCall.make(name, arguments: complete, position: expression.start, context: context)
+    }
+
+    private mutating func lambda(
+        _ names: [String], _ body: Expression, over types: [DataType]
+    ) throws(QueryError) -> BoundExpression {
+        let elements = types.flatMap { type -> [DataType] in
+            switch type {
+            case .array(let element): [element]
+            case .map(let key, let value): [key, value]
+            default: []
+            }
+        }
+        let outer = parameters
+        let base = parameters.values.map { $0.index + 1 }.max() ?? Self.firstParameter
+        for (place, name) in names.enumerated() where place < elements.count {
+            parameters[name] = (base + place, elements[place])
+        }
+        defer { parameters = outer }
+        return .lambda(
+            BoundLambda(
+                inputCount: base, parameters: Array(elements.prefix(names.count)), body: try bind(body)))
     }
 }
 

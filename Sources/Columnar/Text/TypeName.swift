@@ -28,6 +28,7 @@ extension DataType {
         case .nullable(let inner): "Nullable(\(inner.name))"
         case .array(.nothing): "Array(Nothing)"
         case .array(let element): "Array(\(element.name))"
+        case .map(.nothing, .nothing): "Map(Nothing, Nothing)"
         case .map(let key, let value): "Map(\(key.name), \(value.name))"
         case .lowCardinality(let inner): "LowCardinality(\(inner.name))"
         case .interval(let unit): "Interval\(unit.rawValue.prefix(1).uppercased())\(unit.rawValue.dropFirst())"

@@ -43,7 +43,7 @@ extension ValueText {
     ) {
         let scale = Civil.powerOfTen(precision)
         var seconds = Civil.floorDivide(ticks, scale)
-        var fraction = ticks - seconds &* scale
+        var fraction = ticks &- seconds &* scale
         if seconds > maxSeconds { (seconds, fraction) = (maxSeconds, scale - 1) }
         if seconds < minSeconds { (seconds, fraction) = (minSeconds, 0) }
         let offset = iso ? 0 : Int64(zone.offsetSeconds(atUnix: seconds))

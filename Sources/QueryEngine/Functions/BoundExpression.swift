@@ -105,7 +105,8 @@ public indirect enum BoundExpression: Sendable {
     }
 }
 
-/// The body of `(x, y) -> …`, bound. Parameters are the columns `inputCount`, `inputCount + 1` …, behind the query's own.
+/// The body of `(x, y) -> …`, bound. Parameters are the columns `inputCount`, `inputCount + 1` …, behind the query's
+/// own.
 public struct BoundLambda: Sendable {
     /// How many input columns there are outside; the first parameter has this index.
     public var inputCount: Int
@@ -122,10 +123,12 @@ public struct BoundLambda: Sendable {
     }
 
     func mappingColumns(_ map: (Int) -> Int) -> BoundLambda {
-        // Outer columns may only move down or stay: parameters keep their place behind the widest numbering.
+        // Parameters move behind the outer columns' new places.
         let count = inputCount
+        var newCount = count
+        body.forEachColumn { index in if index < count { newCount = max(newCount, map(index) + 1) } }
         return BoundLambda(
-            inputCount: count, parameters: parameters,
-            body: body.mappingColumns { $0 < count ? map($0) : $0 })
+            inputCount: newCount, parameters: parameters,
+            body: body.mappingColumns { $0 < count ? map($0) : $0 - count + newCount })
     }
 }

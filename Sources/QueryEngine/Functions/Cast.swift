@@ -83,6 +83,24 @@ public enum Cast {
         return Column(type: type, data: result.data, nulls: nulls)
     }
 
+    /// Whether values of one plain type convert to another at all.
+    static func converts(_ source: DataType, to target: DataType) -> Bool {
+        if source == target || source == .string || target == .string { return true }
+        switch (source, target) {
+        case (.uuid, _), (_, .uuid): return false
+        case (.ipv4, .ipv6), (.ipv6, .ipv4), (.ipv4, .uint32), (.ipv4, .uint64): return true
+        case (.uint8, .ipv4), (.uint16, .ipv4), (.uint32, .ipv4), (.uint64, .ipv4): return true
+        case (.ipv4, _), (_, .ipv4), (.ipv6, _), (_, .ipv6): return false
+        case (.array, .array), (.map, .map), (.tuple, .tuple), (.array, .map): return true
+        case (.array, _), (_, .array), (.map, _), (_, .map), (.tuple, _), (_, .tuple): return false
+        default: break
+        }
+        if case .interval = target { return source.isNumeric }
+        if target.isTemporal { return source.isTemporal || source.isNumeric }
+        if target.isEnum { return source.isInteger || source.isEnum || source == .bool }
+        return true
+    }
+
     static func notConvertible(_ source: DataType, _ target: DataType) -> QueryError {
         QueryError(.notImplemented, "Conversion from \(source.name) to \(target.name) is not supported")
     }

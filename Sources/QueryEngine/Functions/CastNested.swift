@@ -2,6 +2,10 @@ import Columnar
 
 // Arrays, maps and tuples, element by element.
 
+extension QueryError.Code {
+    static let nullInOrdinaryColumn = QueryError.Code(349, "CANNOT_INSERT_NULL_IN_ORDINARY_COLUMN")
+}
+
 extension Cast {
     static func nested(_ column: Column, to type: DataType) throws(QueryError) -> Column {
         switch (column.data, type) {
@@ -33,12 +37,17 @@ extension Cast {
             throw QueryError(
                 .typeMismatch, "CAST AS Array can only be performed between same-dimensional Array, Map or String types"
             )
+        case (.array, _), (.map, _), (.tuple, _):
+            throw QueryError(.illegalArgumentType, "\(column.type.name) cannot be converted to \(type.name)")
         default: throw notConvertible(column.type, type)
         }
     }
 
     private static func elements(_ column: Column, to type: DataType) throws(QueryError) -> Column {
         if column.type.base == .nothing, column.count == 0 { return Column(type: type, scalars: []) }
+        if !type.isNullable, column.flattenedNulls?.contains(1) == true {
+            throw QueryError(.nullInOrdinaryColumn, "Cannot convert NULL value to non-Nullable type \(type.name)")
+        }
         return try Cast.column(column, to: type).flattened()
     }
 }

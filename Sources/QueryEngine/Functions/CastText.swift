@@ -94,6 +94,14 @@ extension Cast {
             let read: (UnsafeRawBufferPointer) -> (seconds: Int64, nanos: Int32)? =
                 isBasic ? { BestEffortTime.parseBasic($0, zone: zone) } : { BestEffortTime.parse($0, zone: zone) }
             guard case .dateTime64(let precision, _) = type else {
+                if isBasic {
+                    // Seconds only, and all of them: a fraction or a missing part is refused.
+                    let whole: (UnsafeRawBufferPointer) -> UInt32? = { bytes in
+                        guard bytes.count == 10 || bytes.count == 19 || !bytes.contains(0x2D) else { return nil }
+                        return bytes.contains(0x2E) ? nil : read(bytes).map { UInt32(clamping: $0.seconds) }
+                    }
+                    return try parse(0, whole, { .uint32($0) })
+                }
                 return try parse(0, { read($0).map { UInt32(clamping: $0.seconds) } }, { .uint32($0) })
             }
             let scale = Civil.powerOfTen(precision)

@@ -230,6 +230,7 @@ enum ConditionalFunctions {
     private static let nullIf = PlainFunction(
         "nullIf", 2...2,
         type: { (arguments) throws(QueryError) in
+            if arguments.contains(where: { $0.type.base == .nothing }) { return arguments[0].type.madeNullable }
             _ = try ComparisonFunction(operation: .equals).resultType(
                 arguments.map {
                     FunctionArgument(
@@ -286,6 +287,10 @@ private struct NullTest: ScalarFunction {
 
     func resultType(_ arguments: [FunctionArgument]) throws(QueryError) -> DataType {
         try checkArity(name, arguments.count, 1...1)
+        let type = arguments[0].type
+        guard name != "isZeroOrNull" || type.isNumeric || type.base == .nothing else {
+            throw illegalArgument(name, 0, type)
+        }
         return .uint8
     }
 
@@ -309,9 +314,6 @@ private struct NullTest: ScalarFunction {
         case "isNull": mask = nulls ?? repeated(false, rowCount)
         case "isNotNull": mask = nulls.map { mapValues($0) { $0 ^ 1 } } ?? repeated(true, rowCount)
         default:
-            guard column.type.isNumeric || column.type.base == .nothing else {
-                throw illegalArgument(name, 0, column.type)
-            }
             let zeros =
                 column.type.base == .nothing
                 ? repeated(true, rowCount) : mapValues(truth(column, count: rowCount)) { $0 ^ 1 }

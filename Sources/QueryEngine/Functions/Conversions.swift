@@ -136,7 +136,8 @@ struct ConversionFunction: ScalarFunction {
         if mode == .defaults, arguments.count == 2, arguments[1].type.base != type {
             throw QueryError(
                 .badArguments,
-                "Default value type should be same as cast type. Expected \(type.name). Actual \(arguments[1].type.name)"
+                "Default value type should be same as cast type. Expected \(type.name). "
+                    + "Actual \(arguments[1].type.name)"
             )
         }
         try checkSource(arguments[0].type.base, type)
@@ -146,8 +147,7 @@ struct ConversionFunction: ScalarFunction {
     private func checkSource(_ source: DataType, _ type: DataType) throws(QueryError) {
         switch source {
         case .array, .map, .tuple: throw illegalArgument(name, 0, source)
-        case .uuid where type != .uuid: throw Cast.notConvertible(source, type)
-        default: break
+        default: if !Cast.converts(source, to: type.base) { throw Cast.notConvertible(source, type) }
         }
     }
 

@@ -77,13 +77,13 @@ enum FormatDateTime {
         for row in 0..<unix.count {
             var moment = Moment()
             moment.offset = zone.offsetSeconds(atUnix: unix[row])
-            let local = unix[row] + Int64(moment.offset)
+            let local = unix[row] &+ Int64(moment.offset)
             moment.days = Civil.floorDivide(local, Civil.daySeconds)
             (moment.year, moment.month, moment.day) = Civil.date(fromDays: moment.days)
-            let second = Int(local - moment.days * Civil.daySeconds)
+            let second = Int(local &- moment.days &* Civil.daySeconds)
             (moment.hour, moment.minute, moment.second) = (second / 3600, second / 60 % 60, second % 60)
             if precision > 0 {
-                let fraction = ticks[row] - unix[row] * Civil.powerOfTen(precision)
+                let fraction = ticks[row] &- unix[row] &* Civil.powerOfTen(precision)
                 moment.micros =
                     precision > 6
                     ? fraction / Civil.powerOfTen(precision - 6) : fraction * Civil.powerOfTen(6 - precision)

@@ -30,7 +30,8 @@ public enum FunctionRegistry {
         RoundingFunction.all,
         LogicFunctions.all, ConditionalFunctions.all, InFunction.all, TimeBucketFunctions.all, TimePartFunctions.all,
         TimeFunctions.all, FormatDateTime.all, MatchFunction.all, RegexFunctions.all, StringFunctions.all,
-        SplitFunctions.all, MiscFunctions.all,
+        SplitFunctions.all, MiscFunctions.all, ArrayFunctions.all, ArraySearchFunctions.all, ArrayShapingFunctions.all,
+        ArrayReduction.all, EncodingFunctions.all, URLFunctions.all, JSONFunctions.all,
     ]
 
     private static let functions: [String: any ScalarFunction] = {
@@ -63,10 +64,11 @@ enum FunctionAliases {
     /// Canonical names that are taken in any case.
     static let caseInsensitiveNames: [String] =
         """
-        CAST UTCTimestamp abs acos addDate age ascii asin atan atan2 byteSwap ceil char coalesce concat cos countSubstrings \
-        dateDiff dateName degrees exp factorial floor greatest hasSubsequence hasTokenCaseInsensitive hex hypot if ifNull \
-        initcap isNull least left length locate log log10 log2 lower makeDate makeDateTime max2 min2 monthName not now now64 \
-        nullIf pi position positiveModulo pow radians rand repeat reverse revision right round sign sin soundex sqrt subDate \
+        CAST UTCTimestamp abs acos addDate age ascii asin atan atan2 byteSwap ceil char coalesce concat \
+        cos countSubstrings dateDiff dateName degrees exp factorial floor greatest hasSubsequence \
+        hasTokenCaseInsensitive hex hypot if ifNull initcap isNull least left length locate log log10 \
+        log2 lower makeDate makeDateTime max2 min2 monthName not now now64 nullIf pi position \
+        positiveModulo pow radians rand repeat reverse revision right round sign sin soundex sqrt subDate \
         substring tan tanh timezone today trunc unhex upper version and or xor
         """.split(separator: " ").map(String.init)
 
@@ -78,28 +80,31 @@ enum FunctionAliases {
     private static let anyCase: [(String, String)] = pairs(
         """
         CARDINALITY=length CHARACTER_LENGTH=lengthUTF8 CHAR_LENGTH=lengthUTF8 DATABASE=currentDatabase \
-        DATE_FORMAT=formatDateTime DATE_TRUNC=dateTrunc DAY=toDayOfMonth DAYOFMONTH=toDayOfMonth DAYOFWEEK=toDayOfWeek \
-        DAYOFYEAR=toDayOfYear FORMAT_BYTES=formatReadableSize FROM_BASE64=base64Decode FROM_UNIXTIME=fromUnixTimestamp \
-        HOUR=toHour INET6_NTOA=IPv6NumToString INET_ATON=IPv4StringToNum INET_NTOA=IPv4NumToString \
-        LAST_DAY=toLastDayOfMonth MILLISECOND=toMillisecond MINUTE=toMinute MONTH=toMonth OCTET_LENGTH=length \
-        QUARTER=toQuarter REGEXP_EXTRACT=regexpExtract REGEXP_MATCHES=match REGEXP_REPLACE=replaceRegexpAll \
+        DATE_FORMAT=formatDateTime DATE_TRUNC=dateTrunc DAY=toDayOfMonth DAYOFMONTH=toDayOfMonth \
+        DAYOFWEEK=toDayOfWeek DAYOFYEAR=toDayOfYear FORMAT_BYTES=formatReadableSize \
+        FROM_BASE64=base64Decode FROM_UNIXTIME=fromUnixTimestamp HOUR=toHour INET6_NTOA=IPv6NumToString \
+        INET_ATON=IPv4StringToNum INET_NTOA=IPv4NumToString LAST_DAY=toLastDayOfMonth \
+        MILLISECOND=toMillisecond MINUTE=toMinute MONTH=toMonth OCTET_LENGTH=length QUARTER=toQuarter \
+        REGEXP_EXTRACT=regexpExtract REGEXP_MATCHES=match REGEXP_REPLACE=replaceRegexpAll \
         REGEXP_SUBSTR=regexpExtract SCHEMA=currentDatabase SECOND=toSecond SUBSTRING_INDEX=substringIndex \
-        TO_BASE64=base64Encode YEAR=toYear array_to_string=arrayStringConcat byteSlice=substring ceiling=ceil \
-        concat_ws=concatWithSeparator curdate=today current_database=currentDatabase current_date=today \
-        current_timestamp=now current_user=currentUser date_bin=toStartOfInterval flatten=arrayFlatten \
-        instr=positionCaseInsensitive lcase=lower ln=log localtimestamp=now lpad=leftPad mapContains=mapContainsKey \
-        mid=substring mod=modulo pmod=positiveModulo positive_modulo=positiveModulo power=pow replace=replaceAll \
-        rpad=rightPad session_user=currentUser substr=substring time_bucket=toStartOfInterval truncate=trunc ucase=upper \
-        user=currentUser week=toWeek yearweek=toYearWeek
+        TO_BASE64=base64Encode YEAR=toYear array_to_string=arrayStringConcat byteSlice=substring \
+        ceiling=ceil concat_ws=concatWithSeparator curdate=today current_database=currentDatabase \
+        current_date=today current_timestamp=now current_user=currentUser date_bin=toStartOfInterval \
+        flatten=arrayFlatten instr=positionCaseInsensitive lcase=lower ln=log localtimestamp=now \
+        lpad=leftPad mapContains=mapContainsKey mid=substring mod=modulo pmod=positiveModulo \
+        positive_modulo=positiveModulo power=pow replace=replaceAll rpad=rightPad \
+        session_user=currentUser substr=substring time_bucket=toStartOfInterval truncate=trunc \
+        ucase=upper user=currentUser week=toWeek yearweek=toYearWeek
         """)
 
     private static let exact: [(String, String)] = pairs(
         """
         DATE_DIFF=dateDiff MAP_FROM_ARRAYS=mapFromArrays TIMESTAMP_DIFF=dateDiff caseWithoutExpr=multiIf \
-        caseWithoutExpression=multiIf date_diff=dateDiff hostname=hostName ltrim=trimLeft rand32=rand rtrim=trimRight \
-        splitByAlpha=alphaTokens timeZone=timezone timeZoneOf=timezoneOf timeZoneOffset=timezoneOffset \
-        timestampDiff=dateDiff timestamp_diff=dateDiff toStartOfFiveMinute=toStartOfFiveMinutes toTimeZone=toTimezone \
-        trim=trimBoth visitParamExtractBool=simpleJSONExtractBool visitParamExtractFloat=simpleJSONExtractFloat \
+        caseWithoutExpression=multiIf date_diff=dateDiff hostname=hostName ltrim=trimLeft rand32=rand \
+        rtrim=trimRight splitByAlpha=alphaTokens timeZone=timezone timeZoneOf=timezoneOf \
+        timeZoneOffset=timezoneOffset timestampDiff=dateDiff timestamp_diff=dateDiff \
+        toStartOfFiveMinute=toStartOfFiveMinutes toTimeZone=toTimezone trim=trimBoth \
+        visitParamExtractBool=simpleJSONExtractBool visitParamExtractFloat=simpleJSONExtractFloat \
         visitParamExtractInt=simpleJSONExtractInt visitParamExtractRaw=simpleJSONExtractRaw \
         visitParamExtractString=simpleJSONExtractString visitParamExtractUInt=simpleJSONExtractUInt \
         visitParamHas=simpleJSONHas

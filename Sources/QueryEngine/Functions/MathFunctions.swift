@@ -6,6 +6,13 @@ import Columnar
     import Musl
 #endif
 
+/// The cube root, one step nearer than the C library's.
+private func refinedCubeRoot(_ value: Double) -> Double {
+    let root = cbrt(value)
+    guard root.isFinite, root != 0 else { return root }
+    return root - (root * root * root - value) / (3 * root * root)
+}
+
 enum MathFunctions {
     static let all: [any ScalarFunction] = unary + binary + constants + tests + [factorial, ifNotFinite]
 
@@ -24,7 +31,7 @@ enum MathFunctions {
     private static let unary: [any ScalarFunction] = [
         unary("exp") { exp($0) }, unary("exp2") { exp2($0) }, unary("exp10") { pow(10, $0) }, unary("log") { log($0) },
         unary("log2") { log2($0) }, unary("log10") { log10($0) }, unary("log1p") { log1p($0) },
-        unary("sqrt") { $0.squareRoot() }, unary("cbrt") { cbrt($0) }, unary("sin") { sin($0) },
+        unary("sqrt") { $0.squareRoot() }, unary("cbrt") { refinedCubeRoot($0) }, unary("sin") { sin($0) },
         unary("cos") { cos($0) },
         unary("tan") { tan($0) }, unary("asin") { asin($0) }, unary("acos") { acos($0) }, unary("atan") { atan($0) },
         unary("sinh") { sinh($0) }, unary("cosh") { cosh($0) }, unary("tanh") { tanh($0) },

@@ -14,7 +14,7 @@ enum MiscFunctions {
 
     static let all: [any ScalarFunction] =
         [TypeNameFunction(name: "toTypeName")] + identities + server + random + [
-            toLowCardinality, throwIf, transform, getSetting, bar,
+            toLowCardinality, throwIf, transform, bar,
         ]
 
     private static let identities: [any ScalarFunction] = [
@@ -149,12 +149,6 @@ enum MiscFunctions {
             }
             return Column.constant(.uint(0), type: type, count: count)
         })
-
-    private static let getSetting = PlainFunction(
-        "getSetting", 1...1, .string
-    ) { (columns, type, count, _) throws(QueryError) in
-        throw QueryError(.unknownSetting, "Settings cannot be read by getSetting here")
-    }
 
     private static let transform = PlainFunction(
         "transform", 3...4,

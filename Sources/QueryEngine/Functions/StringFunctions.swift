@@ -46,15 +46,29 @@ enum StringFunctions {
             }
             return result
         },
-        make("reverse", 1...1, .string) { (columns, _, _, _) throws(QueryError) in
-            result(columns[0].strings.mapStrings { text, out in out.append(contentsOf: text.reversed()) })
-        },
+        reverse,
         unicode("reverseUTF8") { String(String.UnicodeScalarView($0.unicodeScalars.reversed())) },
         unicode("toValidUTF8") { $0 },
         make("isValidUTF8", 1...1, .uint8) { (columns, _, _, _) throws(QueryError) in
             Column(type: .uint8, data: .uint8(columns[0].strings.mask { String(validating: $0, as: UTF8.self) != nil }))
         },
     ]
+
+    private static let reverse = PlainFunction(
+        "reverse", 1...1,
+        type: { (arguments) throws(QueryError) in
+            if case .array = arguments[0].type.base { return arguments[0].type }
+            guard arguments[0].type.base == .string else {
+                throw illegalArgument("reverse", 0, arguments[0].type, expected: "String or Array")
+            }
+            return .string
+        },
+        body: { (columns, type, count, context) throws(QueryError) in
+            if case .array = type {
+                return try ArrayShapingFunctions.reverseOfArrays.body(columns, type, count, context)
+            }
+            return result(columns[0].strings.mapStrings { text, out in out.append(contentsOf: text.reversed()) })
+        })
 
     private static func unicode(_ name: String, _ body: @escaping @Sendable (String) -> String) -> any ScalarFunction {
         make(name, 1...1, .string) { (columns, _, _, _) throws(QueryError) in

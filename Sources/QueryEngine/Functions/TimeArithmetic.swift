@@ -159,7 +159,7 @@ extension IntervalUnit {
 
 /// The same day of the month some months on; the last one of a shorter month.
 func addMonths(_ months: Int64, toDays days: Int64) -> Int64 {
-    guard months != 0, abs(days) < 10_000_000_000, abs(months) < 1_000_000_000 else { return days }
+    guard months != 0, days.magnitude < 10_000_000_000, months.magnitude < 1_000_000_000 else { return days }
     let (year, month, day) = Civil.date(fromDays: days)
     let total = Int64(year) * 12 + Int64(month - 1) + months
     let newYear = Int(Civil.floorDivide(total, 12))

@@ -56,11 +56,12 @@ struct TimeBucket: Sendable {
     private func subseconds(_ column: Column, _ precision: Int) -> [Int64] {
         let own = column.type.tickPrecision
         let values = column.data.integers(as: Int64.self)
-        // In ticks of the finer of both precisions.
-        let fine = max(own, precision)
+        // In ticks of the finest of all precisions.
+        let unitPrecision = unit == .millisecond ? 3 : unit == .microsecond ? 6 : 9
+        let fine = max(own, precision, unitPrecision)
         let up = Civil.powerOfTen(fine - own)
         let down = FastDivider(Civil.powerOfTen(fine - precision))
-        let unitTicks = Civil.powerOfTen(fine - (unit == .millisecond ? 3 : unit == .microsecond ? 6 : 9))
+        let unitTicks = Civil.powerOfTen(fine - unitPrecision)
         let (step, overflow) = unitTicks.multipliedReportingOverflow(by: count)
         let divide = FastDivider(overflow ? .max : step)
         return mapValues(values) { value in down(divide(value &* up) &* step) }
@@ -69,7 +70,8 @@ struct TimeBucket: Sendable {
     /// Seconds, minutes, and hours that divide a day: steps from 1970 on.
     private func shortSpans(_ column: Column, _ zone: TimeZone) -> [Int64] {
         let seconds = count * (unit == .second ? 1 : unit == .minute ? 60 : 3600)
-        let step = seconds * Civil.powerOfTen(column.type.tickPrecision)
+        let (product, overflow) = seconds.multipliedReportingOverflow(by: Civil.powerOfTen(column.type.tickPrecision))
+        let step = overflow ? Int64.max : product
         let values = column.data.integers(as: Int64.self)
         // Whole minutes are the same by every clock whose offset is of whole minutes; hours need the clock.
         let isHour = unit == .hour && zone.constantOffsetSeconds != 0

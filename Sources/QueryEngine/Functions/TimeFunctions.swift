@@ -51,7 +51,7 @@ enum TimeFunctions {
                 let zone =
                     columns.first?.constantBytes.flatMap { TimeZone.named(String(decoding: $0, as: UTF8.self)) } ?? .utc
                 let unix = seconds(context)
-                let days = Civil.floorDivide(unix + Int64(zone.offsetSeconds(atUnix: unix)), Civil.daySeconds) + offset
+                let days = Civil.floorDivide(unix &+ Int64(zone.offsetSeconds(atUnix: unix)), Civil.daySeconds) + offset
                 return Column.constant(.uint(UInt64(max(0, days))), type: type, count: count)
             }
         ).contextual
@@ -212,7 +212,7 @@ enum TimeFunctions {
                     let step = max(1, Int64(unit.approximateSeconds))
                     let values = zip(
                         TimePartFunctions.unixSeconds(left, zone), TimePartFunctions.unixSeconds(right, zone))
-                    return Column(type: type, data: .int64(values.map { ($1 - $0) / step }))
+                    return Column(type: type, data: .int64(values.map { ($1 &- $0) / step }))
                 }
                 let first = ordinals(left, unit, given ?? left.type.zone ?? .utc)
                 let second = ordinals(right, unit, given ?? right.type.zone ?? .utc)

@@ -82,9 +82,9 @@ enum TimePartFunctions {
         ofClock("toYYYYMMDDhhmmss", .uint64, needsTime: false) { local in
             let days = Civil.floorDivide(local, 86_400)
             let (year, month, day) = Civil.date(fromDays: days)
-            let second = local - days * 86_400
+            let second = local &- days &* 86_400
             let time = second / 3600 * 10_000 + second / 60 % 60 * 100 + second % 60
-            return Int64(year * 10_000 + month * 100 + day) * 1_000_000 + time
+            return Int64(year * 10_000 + month * 100 + day) &* 1_000_000 &+ time
         },
     ]
 
