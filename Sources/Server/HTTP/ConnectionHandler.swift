@@ -7,8 +7,8 @@ import NIOHTTPTypes
 import NIOHTTPTypesHTTP1
 
 /// Sits on every connection, between Hummingbird's codec and the encoder. It writes our own reason phrase into the
-/// status line, closes connections that take too long over their first head, and tells a running query when its
-/// client has gone away.
+/// status line, closes connections that take too long over their first head, asks for bodies that wait to be asked
+/// for, and tells a running query when its client has gone away.
 final class ConnectionHandler: ChannelDuplexHandler, RemovableChannelHandler {
     typealias InboundIn = HTTPServerRequestPart
     typealias InboundOut = HTTPServerRequestPart
@@ -18,6 +18,8 @@ final class ConnectionHandler: ChannelDuplexHandler, RemovableChannelHandler {
     private let headerTimeout: TimeAmount
     private var deadline: Scheduled<Void>?
     private var isGone = false
+    /// Requests whose answers have not ended yet.
+    private var openRequests = 0
     /// Called once when the client closes its side.
     private var onGone: (id: ObjectIdentifier, call: @Sendable () -> Void)?
 
@@ -53,9 +55,16 @@ final class ConnectionHandler: ChannelDuplexHandler, RemovableChannelHandler {
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-        if case .head = unwrapInboundIn(data) {
+        if case .head(let head) = unwrapInboundIn(data) {
             deadline?.cancel()
             deadline = nil
+            // curl holds back a body of a megabyte for a second unless told to go on (RFC 9110, section 10.1.1).
+            // Between the answers to earlier requests of the connection there is no place to say so.
+            if openRequests == 0, head.version == .http1_1, head.headers["Expect"].contains("100-continue") {
+                let goOn = HTTPResponseHead(version: .http1_1, status: .continue)
+                context.writeAndFlush(wrapOutboundOut(.head(goOn)), promise: nil)
+            }
+            openRequests += 1
         }
         context.fireChannelRead(data)
     }
@@ -72,7 +81,9 @@ final class ConnectionHandler: ChannelDuplexHandler, RemovableChannelHandler {
     }
 
     func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
-        guard case .head(var head) = unwrapOutboundIn(data),
+        let part = unwrapOutboundIn(data)
+        if case .end = part { openRequests -= 1 }
+        guard case .head(var head) = part,
             let reason = head.headers.first(name: "X-Logstore-Reason-Phrase")
         else {
             context.write(data, promise: promise)
