@@ -59,7 +59,8 @@ let package = Package(
         ),
         .target(name: "LogStore", dependencies: ["Disk", "Compression"], swiftSettings: swiftSettings),
         .target(name: "Columnar", dependencies: ["Disk", "Compression"], swiftSettings: swiftSettings),
-        .target(name: "QueryEngine", dependencies: ["Columnar", "Disk", "CRE2", "CKernels"], swiftSettings: swiftSettings),
+        .target(
+            name: "QueryEngine", dependencies: ["Columnar", "Disk", "CRE2", "CKernels"], swiftSettings: swiftSettings),
         .target(name: "Ingest", dependencies: ["LogStore", "Columnar", "Disk"], swiftSettings: swiftSettings),
         .target(
             name: "Server",

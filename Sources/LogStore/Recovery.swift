@@ -186,7 +186,7 @@ struct Recovery {
         try translating { () throws(DiskError) in try file.truncate(to: UInt64(scan.endPosition)) }
     }
 
-    /// Acknowledged records are missing or damaged at the end: leaves the segment as it is and begins another behind it.
+    /// Acknowledged records are missing or damaged at the end: leaves the segment as it is, begins another behind it.
     private mutating func goOn(
         behind scan: SegmentScan, _ file: any File, _ base: Int64, _ size: Int64, _ point: RecoveryPoint,
         _ segments: inout [SegmentState]

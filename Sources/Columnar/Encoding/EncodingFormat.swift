@@ -26,7 +26,7 @@ enum Encoding: UInt8 {
     /// Integers in their own width.
     case raw = 2
     /// Frame of reference: frames of 1,024 values (the last has fewer): zigzag of the smallest value taken as 64
-    /// bits, width u8 (0 to 56, or 64), and each value less the smallest in that many bits, packed from the lowest bit up.
+    /// bits, width u8 (0 to 56, or 64), and each value less the smallest in that many bits, packed from bit 0 up.
     case frames = 3
     /// Zigzag of the first value, then `frames` (without its number) of each value less the one before.
     case delta = 4

@@ -31,7 +31,7 @@
 //     sorting key: count, ids of columns
 //     columns: count, each:
 //         id │ name string │ type (TypeForm.swift) │ flags (1 dictionary, 2 Bloom filter, 4 ranges)
-//         offset of granule 0's block │ stored lengths of the blocks, as 32-bit integers │ their CRCs, as 32-bit integers
+//         offset of granule 0's block │ stored lengths of the blocks as 32-bit integers │ their CRCs, likewise
 //         bytes in memory, as 64-bit integers │ NULLs a granule, as 32-bit integers
 //         dictionary: offset │ stored length │ CRC u32 │ number of values
 //         Bloom filter: offset │ pages of each group, as 32-bit integers

@@ -1,6 +1,6 @@
 // Types as bytes: a number u8, then what the type is made of.
 //
-//     DateTime: 0, or 1 and the zone │ DateTime64: precision u8, then the same │ Enum: count, each name and zigzag value
+//     DateTime: 0, or 1 and the zone │ DateTime64: precision u8, then the same │ Enum: count, names, zigzag values
 //     Nullable, LowCardinality, Array: the inner type │ Map: key type, value type
 
 /// Numbers of types, written to disk: never reused.
