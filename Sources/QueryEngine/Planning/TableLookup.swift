@@ -97,10 +97,12 @@ struct TableLookup {
         let count = values.count == 1 ? values[0] : values[1]
         let start = values.count == 1 ? 0 : values[0]
         let step = values.count == 3 ? max(1, values[2]) : 1
-        guard count < 1 << 40 else {
-            throw QueryError(.argumentOutOfBound, "\(name) of \(count) rows is too many", at: position)
+        let rows = values.count == 3 ? count / step + (count % step == 0 ? 0 : 1) : count
+        // Granules are listed before they are read.
+        guard rows <= 1 << 32 else {
+            throw QueryError(
+                .argumentOutOfBound, "\(name) of \(rows) rows: the most is \(UInt64(1) << 32)", at: position)
         }
-        let rows = values.count == 3 ? (count + step - 1) / step : count
         let snapshot = NumbersSnapshot(
             column: name == "numbers" ? "number" : "zero", start: start, count: Int(rows), step: step)
         return .table(name: "\(name)(\(count))", snapshot: snapshot)
