@@ -137,7 +137,11 @@ def load(engine, data, is_server):
 def normal(text):
     """Rows in an order that the last digits of floats hardly change: by their other fields first."""
     rows = [[field(f) for f in line.split("\t")] for line in text.split("\n") if line]
-    return sorted(rows, key=lambda row: ([f for f in row if isinstance(f, str)], [f for f in row if isinstance(f, float)]))
+
+    def order(row):
+        return [f for f in row if isinstance(f, str)], [f for f in row if isinstance(f, float)]
+
+    return sorted(rows, key=order)
 
 
 def field(text):

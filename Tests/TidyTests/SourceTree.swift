@@ -55,45 +55,45 @@ struct SourceTree {
 /// Swift source with comments and the insides of string literals blanked out, line by line, so that a rule about
 /// code does not trip over words.
 func codeLines(of lines: [String]) -> [String] {
+    let quote = UInt8(ascii: "\""), slash = UInt8(ascii: "/"), star = UInt8(ascii: "*"), escape = UInt8(ascii: "\\")
     var result: [String] = []
     var inBlockString = false
     var commentDepth = 0
     for line in lines {
-        let characters = Array(line.unicodeScalars)
-        var kept = String.UnicodeScalarView()
+        let bytes = Array(line.utf8)
+        var kept: [UInt8] = []
         var inString = false
         var index = 0
-        func at(_ text: String) -> Bool {
-            let wanted = Array(text.unicodeScalars)
-            return index + wanted.count <= characters.count
-                && Array(characters[index..<index + wanted.count]) == wanted
-        }
-        while index < characters.count {
+        while index < bytes.count {
+            let byte = bytes[index]
+            let next = index + 1 < bytes.count ? bytes[index + 1] : 0
+            let isTriple = byte == quote && next == quote && index + 2 < bytes.count && bytes[index + 2] == quote
+            var step = 1
             if commentDepth > 0 {
-                if at("*/") { commentDepth -= 1 }
-                index += at("*/") ? 2 : 1
-            } else if at("\"\"\"") {
+                if byte == star && next == slash {
+                    commentDepth -= 1
+                    step = 2
+                }
+            } else if isTriple && !inString {
                 inBlockString.toggle()
-                index += 3
+                step = 3
             } else if inBlockString {
-                index += 1
+                // Nothing of it is code.
             } else if inString {
-                if characters[index] == "\\" { index += 1 } else if characters[index] == "\"" { inString = false }
-                index += 1
-            } else if characters[index] == "\"" {
+                if byte == escape { step = 2 } else if byte == quote { inString = false }
+            } else if byte == quote {
                 inString = true
-                index += 1
-            } else if at("//") {
+            } else if byte == slash && next == slash {
                 break
-            } else if at("/*") {
+            } else if byte == slash && next == star {
                 commentDepth += 1
-                index += 2
+                step = 2
             } else {
-                kept.append(characters[index])
-                index += 1
+                kept.append(byte)
             }
+            index += step
         }
-        result.append(String(kept))
+        result.append(String(decoding: kept, as: UTF8.self))
     }
     return result
 }
