@@ -13,7 +13,7 @@ import Testing
 @Suite("Functions give ClickHouse's results")
 struct FunctionsExpressionTests {
     static let files = [
-        "conversion", "comparison", "arithmetic", "logic", "datetime", "strings", "arrays",
+        "conversion", "comparison", "arithmetic", "logic", "datetime", "strings", "arrays", "sampled",
     ]
 
     @Test("expressions of constants", arguments: files)

@@ -1,7 +1,7 @@
 /// Dates of the proleptic Gregorian calendar as integer arithmetic, without tables or allocation.
 public enum Civil {
     /// Seconds in a day.
-    public static let daySeconds: Int64 = 86_400
+    @inlinable public static var daySeconds: Int64 { 86_400 }
 
     /// Days from 1970-01-01 to the given date; negative before. Months and days past their end roll over.
     @inlinable

@@ -103,8 +103,7 @@ extension Cast {
         switch column.type.base {
         case .date: return column.integerRows(as: UInt16.self)
         case .dateTime, .dateTime64:
-            let local = column.localSeconds(zone: zone)
-            return mapValues(local) { UInt16(truncatingIfNeeded: Civil.floorDivide($0, Civil.daySeconds)) }
+            return mapValues(column.localDays(zone: zone)) { UInt16(truncatingIfNeeded: $0) }
         default:
             // A number too large for a day is a time in seconds.
             return mapValues(column.wholeNumbers) { value in
@@ -122,10 +121,8 @@ extension Cast {
             }
         case .dateTime: return column.integerRows(as: UInt32.self)
         case .dateTime64(let precision, _):
-            let scale = Civil.powerOfTen(precision)
-            return mapValues(column.integerRows(as: Int64.self)) {
-                UInt32(truncatingIfNeeded: Civil.floorDivide($0, scale))
-            }
+            let divide = FastDivider(Civil.powerOfTen(precision))
+            return mapValues(column.integerRows(as: Int64.self)) { UInt32(truncatingIfNeeded: divide($0)) }
         default: return mapValues(column.wholeNumbers) { UInt32(clamping: $0) }
         }
     }
@@ -171,17 +168,6 @@ extension Column {
         case .float64(let values): mapValues(values) { clampedInteger($0) }
         case let other: other.integers(as: Int64.self)
         }
-    }
-
-    /// Seconds since 1970 by the clock of `zone`, of a DateTime or DateTime64 column, row by row.
-    func localSeconds(zone: TimeZone) -> [Int64] {
-        var seconds = integerRows(as: Int64.self)
-        let precision = type.tickPrecision
-        if precision > 0 {
-            let scale = Civil.powerOfTen(precision)
-            seconds = mapValues(seconds) { Civil.floorDivide($0, scale) }
-        }
-        return zone.localSeconds(seconds)
     }
 }
 

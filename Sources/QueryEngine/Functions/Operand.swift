@@ -73,7 +73,7 @@ extension ColumnData {
     /// Flat integers as `Value`, cut to its width; floats lose their fraction (what does not fit wraps).
     func integers<Value: FixedWidthInteger & BitwiseCopyable>(as _: Value.Type) -> [Value] {
         func converted<Source: FixedWidthInteger>(_ values: [Source]) -> [Value] {
-            if let same = values as? [Value] { return same }
+            if Source.self == Value.self { return unsafeBitCast(values, to: [Value].self) }
             return mapValues(values) { Value(truncatingIfNeeded: $0) }
         }
         switch self {

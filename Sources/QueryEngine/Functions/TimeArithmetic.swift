@@ -97,7 +97,7 @@ enum TimeArithmetic {
             case .week: moved = mapPairs(days, amounts, count: count) { $0 &+ 7 &* $1 }
             default:
                 let months = unit.months
-                moved = mapPairs(days, amounts, count: count) { addMonths($1 &* months, toDays: $0) }
+                moved = mapPairs(days, amounts, count: count) { max(0, addMonths($1 &* months, toDays: $0)) }
             }
             return Column(type: type, data: ColumnData(integers: .rows(moved), count: count, type: type))
         }
@@ -126,8 +126,11 @@ enum TimeArithmetic {
             }
         case .month, .quarter, .year:
             let months = unit.months
+            // A DateTime before 1970 is 1970.
+            let isUnsigned = precision == 0 && type.physical == .uint32
             moved = mapPairs(start, amounts, count: count) {
-                moveLocally($0, scale: scale, zone: zone, days: 0, months: $1 &* months)
+                let result = moveLocally($0, scale: scale, zone: zone, days: 0, months: $1 &* months)
+                return isUnsigned ? max(0, result) : result
             }
         }
         return Column(type: type, data: ColumnData(integers: .rows(moved), count: count, type: type))

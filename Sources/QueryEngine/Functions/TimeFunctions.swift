@@ -240,7 +240,9 @@ enum TimeFunctions {
             return mapValues(TimePartFunctions.unixSeconds(column, zone)) { divide($0) }
         case .hour:
             let divide = FastDivider(3600)
-            return mapValues(zone.localSeconds(TimePartFunctions.unixSeconds(column, zone))) { divide($0) }
+            // By one offset throughout: summer time takes no hour from a difference.
+            let offset = Int64(zone.offsetSeconds(atUnix: 0))
+            return mapValues(TimePartFunctions.unixSeconds(column, zone)) { divide($0 &+ offset) }
         case .day: return column.localDays(zone: zone)
         case .week: return mapValues(column.localDays(zone: zone)) { Civil.floorDivide($0 - 4, 7) }
         case .month, .quarter, .year:
