@@ -17,6 +17,8 @@ public final class LogstoreServer: Sendable {
     private let logger: Logger
     private let queryPool: BlockingPool
     private let diskPool: BlockingPool
+    private let metrics = ServerMetrics()
+    private let runner: QueryRunner
 
     /// Puts the server together around an open store.
     public init(configuration: ServerConfiguration, store: Store, logger: Logger) {
@@ -27,6 +29,7 @@ public final class LogstoreServer: Sendable {
             name: "query", limit: configuration.number("max_concurrent_queries"),
             queueLimit: configuration.number("max_waiting_queries"))
         diskPool = BlockingPool(name: "disk", limit: 4, queueLimit: 4096)
+        runner = QueryRunner(engine: store.engine, clock: store.clock, pool: queryPool, metrics: metrics)
     }
 
     /// Serves until a signal (SIGTERM, SIGINT) or the surrounding task ends it: then no new connections are taken,
@@ -60,6 +63,8 @@ public final class LogstoreServer: Sendable {
         } catch {
             failure = error
         }
+        // Requests had their time: what still runs is stopped.
+        runner.cancelAll()
         try? await group.shutdownGracefully()
         await close()
         if let failure { throw failure }
@@ -90,9 +95,7 @@ public final class LogstoreServer: Sendable {
     }
 
     private func responder() -> Responder {
-        let metrics = ServerMetrics()
         let startMs = store.clock.nowMs()
-        let runner = QueryRunner(engine: store.engine, clock: store.clock, pool: queryPool, metrics: metrics)
         return Responder(
             authenticator: Authenticator(users: configuration.users), configuration: configuration, metrics: metrics,
             query: QueryEndpoint(

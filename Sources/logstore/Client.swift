@@ -4,6 +4,7 @@ import HTTPTypes
 import NIOCore
 import NIOHTTP1
 import NIOPosix
+import Server
 
 #if canImport(Glibc)
     import Glibc
@@ -92,6 +93,7 @@ struct Client: Sendable {
     static func message(_ body: [UInt8], _ response: HTTPClientResponse) -> String {
         var text = String(decoding: body, as: UTF8.self)
         while text.hasSuffix("\n") { text.removeLast() }
+        if let json = try? JSONValue(parsing: body), let message = json["error"]?["message"]?.string { text = message }
         return text.isEmpty ? "the server answered \(response.status)" : text
     }
 

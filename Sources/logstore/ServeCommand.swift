@@ -43,7 +43,7 @@ struct ServeCommand: AsyncParsableCommand {
         do {
             try await server.run { port in logger.info("listening on http://\(host):\(port)/") }
         } catch let error as IOError {
-            throw CommandFailure("cannot listen on \(configuration.text("http")): \(error)")
+            throw CommandFailure("cannot listen on \(configuration.text("http")): \(Client.describe(error))")
         }
     }
 

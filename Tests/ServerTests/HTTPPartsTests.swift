@@ -22,6 +22,23 @@ struct HTTPPartsTests {
         #expect(RequestTarget("/a%zz%4").path == "/a%zz%4")
     }
 
+    @Test("a form's fields are read, and what is no form is none")
+    func form() {
+        let boundary = MultipartForm.boundary("multipart/form-data; boundary=\"x y\"") ?? []
+        #expect(boundary == Array("x y".utf8))
+        #expect(MultipartForm.boundary("text/plain; boundary=x") == nil)
+        let body =
+            "--x y\r\nContent-Disposition: form-data; name=\"query\"\r\n\r\nSELECT\r\n1\r\n--x y\r\n"
+            + "Content-Disposition: form-data; name=\"param_a\"\r\nX: y\r\n\r\n\r\n--x y--\r\n"
+        let fields = MultipartForm.parse(Array(body.utf8), boundary: boundary)
+        #expect(fields?.map(\.name) == ["query", "param_a"])
+        #expect(fields?.first?.value == Array("SELECT\r\n1".utf8))
+        #expect(fields?.last?.value == [])
+        for cut in 0..<(body.utf8.count - 4) {
+            #expect(MultipartForm.parse(Array(body.utf8.prefix(cut)), boundary: boundary) == nil, "\(cut)")
+        }
+    }
+
     @Test("an INSERT is told by its first word, whatever stands before it")
     func insert() {
         #expect(SQLText.isInsert(Array("  -- why\n/* a */ iNsErT INTO t".utf8)))

@@ -140,3 +140,135 @@ struct ServerHTTPTests {
         }
     }
 }
+
+@Suite("SQL over HTTP")
+struct QueryHTTPTests {
+    @Test("SQL comes in the parameter, the body, both, or a form; a result has its headers")
+    func ways() async throws {
+        try await TestServer.with { (server: TestServer) async throws in
+            let plain = try await server.get("/?query=SELECT%201%2B1&query_id=mine")
+            #expect(plain.text == "2\n")
+            #expect(plain.headers["x-clickhouse-query-id"] == "mine")
+            #expect(plain.headers["x-clickhouse-format"] == "TabSeparated")
+            #expect(plain.headers["x-clickhouse-timezone"] == "UTC")
+            #expect(plain.headers["x-clickhouse-summary"]?.contains("\"result_rows\":\"1\"") == true)
+            #expect(try await server.post("/", "SELECT 3").text == "3\n")
+            #expect(try await server.post("/?query=SELECT", "4").text == "4\n")
+            #expect(
+                try await server.get("/?query=SELECT%20%7Bx:UInt8%7D,%7Bs:String%7D&param_x=41&param_s=a%5C'b").text
+                    == "41\ta\\'b\n")
+            #expect(try await server.post("/?default_format=CSV", "SELECT 'a'").text == "\"a\"\n")
+            #expect(try await server.post("/", "SELECT 'a'", headers: ["X-ClickHouse-Format: CSV"]).text == "\"a\"\n")
+            let form = "--b\r\nContent-Disposition: form-data; name=\"query\"\r\n\r\nSELECT 5\r\n--b--\r\n"
+            let type = ["Content-Type: multipart/form-data; boundary=b"]
+            #expect(try await server.post("/", form, headers: type).text == "5\n")
+            #expect(try await server.send("HEAD", "/?query=SELECT%201").body.isEmpty)
+            #expect(
+                try await server.get("/?query=SELECT%201", headers: ["Accept-Encoding: gzip"]).body.prefix(2) == [
+                    0x1F, 0x8B,
+                ])
+        }
+    }
+
+    @Test("a wrong query gets its code, its status, its place, and its reason in the status line")
+    func mistakes() async throws {
+        try await TestServer.with { (server: TestServer) async throws in
+            let unknown = try await server.post("/", "SELECT * FROM nothing")
+            #expect(unknown.status == 404)
+            #expect(unknown.text.hasPrefix("Code: 60. DB::Exception: "))
+            #expect(unknown.text.hasSuffix("(UNKNOWN_TABLE)\n"))
+            #expect(unknown.headers["x-clickhouse-exception-code"] == "60")
+            #expect(unknown.reason.contains("nothing"))
+            let syntax = try await server.post("/", "SELECT 1 +")
+            #expect(syntax.status == 400)
+            #expect(syntax.headers["x-logstore-error-position"] != nil)
+            #expect(try await server.get("/?query=CREATE%20TABLE%20t%20(a%20Int8)%20ORDER%20BY%20a").status == 403)
+            #expect(try await server.get("/?query=SELECT%201&from=noon").status == 400)
+            #expect(try await server.post("/", String(repeating: " ", count: 2 << 20) + "SELECT 1").status == 413)
+        }
+    }
+
+    @Test("rows inserted are there for the next query; long data streams in")
+    func inserts() async throws {
+        try await TestServer.with { (server: TestServer) async throws in
+            let made = try await server.post("/", "CREATE TABLE t (a UInt32, s String) ENGINE = MergeTree ORDER BY a")
+            #expect(made.status == 200, "\(made.text)")
+            #expect(try await server.post("/", "INSERT INTO t VALUES (1, 'x'), (2, 'y')").status == 200)
+            #expect(try await server.post("/", "SELECT count(), sum(a) FROM t").text == "2\t3\n")
+            let lines = (0..<20_000).map { "{\"a\":\($0),\"s\":\"row \($0)\"}\n" }.joined()
+            let beside = try await server.post("/?query=INSERT%20INTO%20t%20FORMAT%20JSONEachRow", lines)
+            #expect(
+                beside.headers["x-clickhouse-summary"]?.contains("\"written_rows\":\"20000\"") == true, "\(beside.text)"
+            )
+            #expect(try await server.post("/", "INSERT INTO t FORMAT JSONEachRow\n" + lines).status == 200)
+            #expect(try await server.post("/", "SELECT count() FROM t").text == "40002\n")
+            #expect(try await server.post("/", "SELECT count() FROM system.topics WHERE topic = 't'").text == "1\n")
+            #expect(try await server.post("/", "DROP TABLE t").status == 200)
+            #expect(try await server.post("/", "SELECT count() FROM t").status == 404)
+            #expect(try await server.get("/api/topics").text == "[]")
+        }
+    }
+
+    @Test("a long result streams; one that fails late says so and has no proper end")
+    func streams() async throws {
+        try await TestServer.with { (server: TestServer) async throws in
+            let long = try await server.post("/", "SELECT number, 'some text to fill it' FROM numbers(100000)")
+            #expect(long.isComplete)
+            #expect(long.body.filter { $0 == 0x0A }.count == 100_000)
+            let late = try await server.post(
+                "/?max_result_rows=50000", "SELECT number, 'some text to fill it' FROM numbers(100000)")
+            if late.status == 200 {
+                #expect(!late.isComplete)
+                #expect(late.text.contains("__exception__"))
+                #expect(late.headers["x-clickhouse-exception-tag"].map { late.text.contains($0) } == true)
+            }
+            #expect(late.text.contains("Code: 396"))
+        }
+    }
+
+    @Test("Grafana's data sources get frames, options and errors they understand")
+    func grafana() async throws {
+        try await TestServer.with { (server: TestServer) async throws in
+            let lines = (0..<60).map {
+                "{\"timestamp\":\"2024-04-17T04:00:\($0 < 10 ? "0" : "")\($0)Z\",\"n\":\($0)}\n"
+            }.joined()
+            #expect(try await server.post("/ingest/web?wait=1", lines).status == 200)
+            #expect(try await server.get("/grafana").status == 200)
+            let query =
+                #"{"range":{"from":"2024-04-17T04:00:00Z","to":"2024-04-17T04:00:29Z"},"intervalMs":10000,"targets":"#
+                + #"[{"refId":"A","payload":{"sql":"SELECT $__timeInterval(timestamp) AS t, count() AS c FROM web "#
+                + #"WHERE $__timeFilter(timestamp) GROUP BY t ORDER BY t"}}]}"#
+            let frames = try await server.post("/grafana/query", query)
+            #expect(
+                frames.text
+                    == #"[{"refId":"A","fields":[{"name":"t","type":"time","values":[1713326400000,1713326410000,1713326420000]},"#
+                    + #"{"name":"c","type":"number","values":[10,10,10]}]}]"#)
+            #expect(try await server.post("/grafana/search", "{}").text == #"["web"]"#)
+            let variable = try await server.post("/grafana/variable", #"{"payload":{"sql":"SELECT max(n) FROM web"}}"#)
+            #expect(variable.text == #"[{"__text":"59","__value":"59"}]"#)
+            let wrong = try await server.post(
+                "/grafana/query", #"{"targets":[{"payload":{"sql":"SELECT x FROM web"}}]}"#)
+            #expect(wrong.status == 404)
+            #expect(try JSONValue(parsing: wrong.body)["error"]?["code"]?.integer == 47)
+            #expect(try await server.post("/grafana/query", "{").status == 400)
+            #expect(try await server.post("/grafana/nothing", "{}").status == 404)
+        }
+    }
+
+    @Test("a client that goes away takes its query with it")
+    func disconnect() async throws {
+        try await TestServer.with(["max_concurrent_queries": "1", "max_waiting_queries": "0"]) {
+            (server: TestServer) async throws in
+            let request =
+                "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 55\r\n\r\nSELECT count() FROM numbers(3000000000) WHERE number % 7"
+            try await blocking { try hangUp(port: server.port, Array(request.utf8)) }
+            // Once it is gone there is room for the next.
+            var status = 429
+            for _ in 0..<500 where status == 429 {
+                try await Task.sleep(for: .milliseconds(20))
+                status = try await server.get("/?query=SELECT%201").status
+            }
+            #expect(status == 200)
+        }
+    }
+}

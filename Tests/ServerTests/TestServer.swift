@@ -130,10 +130,9 @@ private struct SocketFailure: Error {
     let code: Int32
 }
 
-private func exchange(port: Int, _ bytes: [UInt8]) throws -> [UInt8] {
+private func open(port: Int) throws -> Int32 {
     let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
     guard descriptor >= 0 else { throw SocketFailure(call: "socket", code: errno) }
-    defer { close(descriptor) }
     var address = sockaddr_in()
     address.sin_family = sa_family_t(AF_INET)
     address.sin_port = in_port_t(UInt16(port).bigEndian)
@@ -143,7 +142,16 @@ private func exchange(port: Int, _ bytes: [UInt8]) throws -> [UInt8] {
             connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
         }
     }
-    guard connected == 0 else { throw SocketFailure(call: "connect", code: errno) }
+    guard connected == 0 else {
+        close(descriptor)
+        throw SocketFailure(call: "connect", code: errno)
+    }
+    return descriptor
+}
+
+private func exchange(port: Int, _ bytes: [UInt8]) throws -> [UInt8] {
+    let descriptor = try open(port: port)
+    defer { close(descriptor) }
     var sent = 0
     while sent < bytes.count {
         let count = bytes.withUnsafeBytes {
@@ -161,4 +169,12 @@ private func exchange(port: Int, _ bytes: [UInt8]) throws -> [UInt8] {
         if count <= 0 { return reply }
         reply += buffer[..<count]
     }
+}
+
+/// Sends bytes and closes the connection without waiting for an answer.
+func hangUp(port: Int, _ bytes: [UInt8]) throws {
+    let descriptor = try open(port: port)
+    _ = bytes.withUnsafeBytes { write(descriptor, $0.baseAddress, bytes.count) }
+    usleep(100_000)
+    close(descriptor)
 }

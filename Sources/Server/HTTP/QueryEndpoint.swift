@@ -31,12 +31,30 @@ struct QueryEndpoint: Sendable {
         let queryID = target.text("query_id").flatMap { $0.isEmpty ? nil : $0 } ?? RandomID.make()
         do throws(HTTPFailure) {
             let isRead = request.method == .get || request.method == .head
+            let (request, target) = try await unpacked(request, target)
             var query = try prepare(request, target: target, user: user, queryID: queryID, isRead: isRead)
             let response = try await run(&query, request: request, target: target, channel: channel)
             return request.method == .head ? response.createHeadResponse() : response
         } catch {
             return withCommonHeaders(error, queryID: queryID)
         }
+    }
+
+    /// Takes the fields of a form as parameters; anything else stays as it is.
+    private func unpacked(
+        _ request: Request, _ target: RequestTarget
+    ) async throws(HTTPFailure) -> (Request, RequestTarget) {
+        guard let boundary = MultipartForm.boundary(request.headers[.contentType]) else { return (request, target) }
+        let limit = Int(configuration.bytes("max_query_size"))
+        let body = try await BodyReader(request, maxBytes: limit).collect(limit: limit)
+        guard let fields = MultipartForm.parse(body, boundary: boundary) else {
+            throw HTTPFailure(400, "The body is no multipart/form-data with the boundary that is announced")
+        }
+        var request = request
+        var target = target
+        request.body = RequestBody(buffer: ByteBuffer())
+        target.parameters += fields
+        return (request, target)
     }
 
     private func withCommonHeaders(_ failure: HTTPFailure, queryID: String) -> Response {
@@ -78,7 +96,9 @@ struct QueryEndpoint: Sendable {
         let reader = try BodyReader(request, maxBytes: Int(configuration.bytes("max_body")))
         let macros = try TimeMacros(target: target, nowMs: clock.nowMs())
         let pipe = ResponsePipe(limit: Self.holdBack)
-        let encoding = ResponseEncoding.choose(request.headers[.acceptEncoding])
+        // A client that asks for ClickHouse's own compression takes HTTP's instead.
+        let encoding =
+            target.text("compress") == "1" ? .gzip : ResponseEncoding.choose(request.headers[.acceptEncoding])
         let watch = ClientWatch(channel: channel, token: query.cancellation)
         let input = RequestPipe(limit: 1 << 20)
         var started = false

@@ -25,7 +25,7 @@ final class QueryRunner: Sendable {
     private let clock: any Clock
     private let pool: BlockingPool
     private let metrics: ServerMetrics
-    private let running = Atomic<Int>(0)
+    private let running = Mutex<[ObjectIdentifier: CancellationToken]>([:])
 
     init(engine: QueryEngine, clock: any Clock, pool: BlockingPool, metrics: ServerMetrics) {
         self.engine = engine
@@ -35,7 +35,12 @@ final class QueryRunner: Sendable {
     }
 
     /// How many queries run now.
-    var runningCount: Int { running.load(ordering: .relaxed) }
+    var runningCount: Int { running.withLock(\.count) }
+
+    /// Cancels what runs, for a stop that has waited long enough.
+    func cancelAll() {
+        for token in running.withLock({ $0.values.map { $0 } }) { token.cancel() }
+    }
 
     /// Runs the query on a query thread and calls `completion` there with how it ended. Throws when too many wait.
     func start(
@@ -56,12 +61,13 @@ final class QueryRunner: Sendable {
 
     private func execute(_ request: QueryRequest, sink: any ResultSink) -> Swift.Result<QuerySummary, QueryError> {
         let start = clock.steadyNs()
-        running.wrappingAdd(1, ordering: .relaxed)
+        let id = ObjectIdentifier(request.cancellation)
+        running.withLock { $0[id] = request.cancellation }
         let result = Swift.Result { () throws(QueryError) in
             if request.cancellation.isCancelled { throw QueryError(.queryWasCancelled, "Query was cancelled") }
             return try engine.run(request.sql, options: options(request), sink: sink)
         }
-        running.wrappingSubtract(1, ordering: .relaxed)
+        _ = running.withLock { $0.removeValue(forKey: id) }
         record(result, elapsedNs: clock.steadyNs() - start)
         return result
     }

@@ -4,6 +4,7 @@ import Hummingbird
 import LogStore
 import NIOCore
 import QueryEngine
+import ServiceLifecycle
 import Synchronization
 
 /// `GET /tail/{topic}`: records as they become durable, one JSON value a line, or as server-sent events when the
@@ -83,6 +84,19 @@ struct TailEndpoint: Sendable {
             // The head goes out at once: a client that waits for records has its connection confirmed.
             try await writer.write(ByteBuffer(string: isEventStream ? ": tail\n\n" : ""))
             waker.yield()
+            try await withGracefulShutdownHandler {
+                try await follow(wakes, partitions, &next, &remaining, &writer)
+            } onGracefulShutdown: {
+                waker.finish()
+            }
+            try await writer.finish(nil)
+        }
+
+        /// Writes what there is at each wake, until the client has enough.
+        private func follow(
+            _ wakes: AsyncStream<Void>, _ partitions: [PartitionLog], _ next: inout [Int64], _ remaining: inout Int,
+            _ writer: inout any ResponseBodyWriter
+        ) async throws {
             for await _ in wakes {
                 var hasWritten = false
                 for index in partitions.indices {
@@ -99,7 +113,6 @@ struct TailEndpoint: Sendable {
                 if remaining == 0 || !follows { break }
                 if !hasWritten { try await writer.write(ByteBuffer(string: isEventStream ? ": \n\n" : "\n")) }
             }
-            try await writer.finish(nil)
         }
 
         /// Reads on a thread that may block. Returns the text, how many records it has, and the offset to go on at.
