@@ -238,6 +238,7 @@ struct PipeTests {
     func pool() async throws {
         let pool = BlockingPool(name: "test", limit: 2, queueLimit: 1)
         #expect(try await pool.run { 42 } == 42)
+        while pool.load.running > 0 { await Task.yield() }
         let gate = Monitor(false)
         for _ in 0..<3 { try pool.submit { _ = gate.wait { $0 ? true : nil } } }
         // Two run, one waits: the next is one too many, as soon as both threads have taken theirs.

@@ -53,9 +53,8 @@ final class BlockingPool: Sendable {
         try monitor.update { (state) throws(Refusal) in
             if state.isStopped { throw .stopped }
             let idle = state.threads.count - state.running
-            if idle <= state.waitingCount, state.threads.count == limit, state.waitingCount >= queueLimit {
-                throw .full
-            }
+            // What idle threads are about to take does not wait.
+            if state.threads.count == limit, state.waitingCount - idle >= queueLimit { throw .full }
             state.waiting.append(work)
             if idle < state.waitingCount, state.threads.count < limit {
                 state.threads.append(Thread(name: name) { [self] in loop() })
