@@ -165,6 +165,22 @@ struct ClientTests {
         #expect(try wrong.object()["error"] != nil, "\(wrong.text)")
     }
 
+    @Test("random queries get the answers that ClickHouse's own engine gives")
+    func differential() throws {
+        let space = try TemporaryFolder()
+        let server = try Server(data: space.file("data"))
+        // Made by `make setup`.
+        let python = Program.root + "/.venv/bin/python"
+        let outcome = try run(
+            [
+                python, Program.root + "/Tests/SQL/differential.py", "--url", server.url, "--seed", "1", "--count",
+                "300",
+            ],
+            seconds: 300)
+        #expect(outcome.status == 0, "\(outcome.output.suffix(2000))\(outcome.errors.suffix(2000))")
+        #expect(outcome.output.contains("300 queries, 0 differ"), "\(outcome.output.suffix(500))")
+    }
+
     @Test("health, metrics and the console page")
     func operations() throws {
         let space = try TemporaryFolder()

@@ -11,16 +11,19 @@ struct CommandLineTests {
             #expect(outcome.status == 2, "\(wrong): \(outcome.output)\(outcome.errors)")
             #expect(!outcome.errors.isEmpty, "\(wrong)")
         }
+        let space = try TemporaryFolder()
+        let absent = space.file("absent")
         let nobody = "http://127.0.0.1:\(try freePort())"
         for failing in [
             ["query", "--url", nobody, "SELECT 1"], ["compact", "--url", nobody], ["topics", "list", "--url", nobody],
-            ["query", "--data", "/no/such/folder", "SELECT 1"], ["check", "--data", "/no/such/folder"],
+            ["query", "--data", absent, "SELECT 1"], ["check", "--data", absent],
         ] {
             let outcome = try Program.run(failing)
             #expect(outcome.status == 1, "\(failing): \(outcome.output)\(outcome.errors)")
             #expect(!outcome.errors.isEmpty, "\(failing)")
             #expect(outcome.output.isEmpty, "\(failing): \(outcome.output)")
         }
+        #expect(!FileManager.default.fileExists(atPath: absent), "a question makes no data folder")
         let version = try Program.run(["version"])
         #expect(version.status == 0)
         #expect(version.output.contains("logstore"))
