@@ -51,7 +51,7 @@ struct IngestCommand: AsyncParsableCommand {
             }
             tally.doneBytes += lines.consumedBytes
         }
-        await sender.waitUntilVisible()
+        if tally.accepted > 0 { await sender.waitUntilVisible() }
         bar.clear()
         let seconds = max(bar.elapsed, 0.001)
         Terminal.note(

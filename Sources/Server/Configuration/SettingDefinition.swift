@@ -90,7 +90,7 @@ extension SettingDefinition {
         SettingDefinition(
             "max_query_size", .bytes, "1M", "The longest SQL text taken (data of an INSERT not counted)."),
         SettingDefinition(
-            "max_concurrent_queries", .number(1...1024), "8", "Queries that run at once; more wait their turn."),
+            "max_concurrent_queries", .number(1...1024), "4", "Queries that run at once; more wait their turn."),
         SettingDefinition(
             "max_waiting_queries", .number(0...100_000), "128", "Queries that may wait; more are refused."),
         SettingDefinition("max_memory_usage", .bytes, "256M", "Memory one query may use."),
