@@ -132,8 +132,9 @@ public final class QueryEngine: Sendable {
             log.add(running, summary, error: nil)
             return summary
         } catch {
-            log.add(running, run.finished(now: clock.steadyNs()), error: error)
-            throw error
+            let failure = error.located(in: sql)
+            log.add(running, run.finished(now: clock.steadyNs()), error: failure)
+            throw failure
         }
     }
 }

@@ -35,6 +35,16 @@ struct QueryEngineTests {
         #expect(sink.format == nil && sink.bytes.isEmpty)
     }
 
+    @Test("An error about a name says where the name stands")
+    func place() throws {
+        let engine = try engine()
+        let failure = engine.failure("SELECT a,\n  nope FROM t")
+        #expect(failure?.code == .unknownIdentifier)
+        #expect(failure?.message.hasSuffix("(line 2, col 3)") == true)
+        // Named once, also when the parser has said it.
+        #expect(engine.failure("SELECT FROM")?.message.components(of: "(line ") == 1)
+    }
+
     @Test("Statements without a result write nothing")
     func noResult() throws {
         let engine = try engine()
@@ -283,5 +293,18 @@ struct QueryEngineTests {
         ])
     func like(text: String, pattern: String, expected: Bool) {
         #expect(LikeMatch.matches(Array(text.utf8)[...], Array(pattern.utf8)[...]) == expected)
+    }
+}
+
+extension String {
+    /// How often `part` occurs.
+    fileprivate func components(of part: String) -> Int {
+        var count = 0
+        var rest = self[...]
+        while let range = rest.firstRange(of: part) {
+            count += 1
+            rest = rest[range.upperBound...]
+        }
+        return count
     }
 }
