@@ -26,8 +26,8 @@ public enum FunctionRegistry {
     public static func isCaseInsensitive(_ name: String) -> Bool { caseInsensitive[name.lowercased()] != nil }
 
     private static let groups: [[any ScalarFunction]] = [
-        ComparisonFunctions.all, ConversionFunctions.all, ArithmeticFunctions.all, MathFunctions.all,
-        RoundingFunction.all,
+        ComparisonFunctions.all, DistinctFromFunction.all, ConversionFunctions.all, ArithmeticFunctions.all,
+        MathFunctions.all, RoundingFunction.all,
         LogicFunctions.all, ConditionalFunctions.all, InFunction.all, TimeBucketFunctions.all, TimePartFunctions.all,
         TimeFunctions.all, FormatDateTime.all, MatchFunction.all, RegexFunctions.all, StringFunctions.all,
         SplitFunctions.all, MiscFunctions.all, ArrayFunctions.all, ArraySearchFunctions.all, ArrayShapingFunctions.all,
