@@ -15,7 +15,7 @@ PAGE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "docs", "s
 LISTS = {
     "functions": [
         ("Aggregate functions, also with `If`, `Distinct`, `OrNull` and `OrDefault` at the end of the name:",
-         "SELECT DISTINCT name FROM system.functions WHERE is_aggregate = 1 ORDER BY name"),
+         "SELECT DISTINCT name FROM system.functions WHERE is_aggregate = 1 AND alias_to = '' ORDER BY name"),
         ("Others:", "SELECT DISTINCT name FROM system.functions WHERE is_aggregate = 0 ORDER BY name"),
     ],
     "formats": [

@@ -173,12 +173,19 @@ struct SystemTables {
     }
 
     private func functions() -> Block {
-        let rows = FunctionRegistry.names.sorted()
+        let aggregates = AggregateRegistry.names
+        let rows = FunctionRegistry.names.sorted() + aggregates
+        let isAggregate = rows.indices.map { $0 >= rows.count - aggregates.count }
+        let isAnyCase = zip(rows, isAggregate).map {
+            $1 ? AggregateRegistry.isCaseInsensitive($0) : FunctionRegistry.isCaseInsensitive($0)
+        }
+        let targets = zip(rows, isAggregate).map { $1 ? AggregateRegistry.aliasTarget(of: $0) ?? "" : "" }
         var table = TableBuilder()
         table.add("name", .string, texts(rows))
-        table.add("is_aggregate", .uint8, rows.map { _ in .uint(0) })
-        table.add("case_insensitive", .uint8, rows.map { .uint(FunctionRegistry.isCaseInsensitive($0) ? 1 : 0) })
-        for name in ["alias_to", "create_query"] { table.add(name, .string, rows.map { _ in .text("") }) }
+        table.add("is_aggregate", .uint8, isAggregate.map { .uint($0 ? 1 : 0) })
+        table.add("case_insensitive", .uint8, isAnyCase.map { .uint($0 ? 1 : 0) })
+        table.add("alias_to", .string, texts(targets))
+        table.add("create_query", .string, rows.map { _ in .text("") })
         table.add("origin", .string, rows.map { _ in .text("System") })
         for name in [
             "description", "syntax", "arguments", "parameters", "returned_value", "examples", "introduced_in",

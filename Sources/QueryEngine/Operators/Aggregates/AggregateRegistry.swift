@@ -27,6 +27,12 @@ enum AggregateRegistry {
     /// SQL's own aggregates are known in any case.
     private static let anyCase: Set<String> = ["count", "sum", "avg", "min", "max", "corr", "covarpop", "any_value"]
 
+    /// Whether the name is taken in any case.
+    static func isCaseInsensitive(_ name: String) -> Bool { anyCase.contains(name.lowercased()) }
+
+    /// The name that an alias stands for; nil when it is none.
+    static func aliasTarget(of name: String) -> String? { aliases[name] }
+
     /// A name taken apart: `sumIf` is `sum` with a condition.
     struct ParsedName {
         var base: String
