@@ -10,7 +10,8 @@ public final class Store: Sendable {
     /// The data folder's path.
     public let folder: String
     /// Where its files are.
-    public let fileSystem: any FileSystem
+    public var fileSystem: any FileSystem { meteredFileSystem }
+    let meteredFileSystem: MeteredFileSystem
     /// Where time comes from.
     public let clock: any Disk.Clock
     /// The durable log.
@@ -29,13 +30,13 @@ public final class Store: Sendable {
     private let dataFolder: DataFolder
 
     private init(
-        folder: DataFolder, fileSystem: any FileSystem, clock: any Disk.Clock, logStore: LogStore,
+        folder: DataFolder, fileSystem: MeteredFileSystem, clock: any Disk.Clock, logStore: LogStore,
         topicDefaults: TopicConfig,
         catalog: Catalog, configuration: ServerConfiguration
     ) {
         dataFolder = folder
         self.folder = folder.path
-        self.fileSystem = fileSystem
+        meteredFileSystem = fileSystem
         self.clock = clock
         self.logStore = logStore
         self.topicDefaults = topicDefaults
@@ -53,6 +54,7 @@ public final class Store: Sendable {
         configuration: ServerConfiguration, fileSystem: any FileSystem = POSIXFileSystem(),
         clock: any Disk.Clock = SystemClock()
     ) throws(StoreError) -> Store {
+        let fileSystem = MeteredFileSystem(fileSystem, clock: clock)
         let folder: DataFolder
         do throws(DiskError) {
             folder = try DataFolder.open(configuration.text("data"), fileSystem: fileSystem)

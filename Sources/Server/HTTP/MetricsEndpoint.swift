@@ -80,6 +80,13 @@ struct MetricsEndpoint: Sendable {
         page.add(
             "logstore_log_poisoned", .gauge, "1 when a sync failed and the log takes no more.",
             each { $0.failure == nil ? 0 : 1 })
+        page.add("logstore_disk_sync_seconds", "Time a sync of a file took.", store.meteredFileSystem.syncDuration)
+        page.add(
+            "logstore_disk_bytes_total", .counter, "Bytes moved between memory and files.",
+            [
+                (["direction": "read"], Double(store.meteredFileSystem.bytesRead.value)),
+                (["direction": "written"], Double(store.meteredFileSystem.bytesWritten.value)),
+            ])
         let status = store.materializer.status
         page.add(
             "logstore_materializer_lag_records", .gauge, "Records in the log that are not in the table yet.",
