@@ -104,7 +104,7 @@ public final class LogstoreServer: Sendable {
                 ingestor: store.ingestor, materializer: store.materializer, logStore: store.logStore, pool: diskPool,
                 configuration: configuration,
                 metrics: metrics,
-                clock: store.clock),
+                clock: store.clock, gate: AsyncGate(limit: configuration.number("max_concurrent_ingests"))),
             grafana: GrafanaEndpoint(runner: runner, clock: store.clock),
             health: HealthEndpoint(store: store, configuration: configuration, pool: diskPool, startMs: startMs),
             prometheus: MetricsEndpoint(

@@ -88,6 +88,7 @@ struct SettingOptions: ParsableArguments {
     @Option(help: Self.help("max_query_size")) var maxQuerySize: String?
     @Option(help: Self.help("max_concurrent_queries")) var maxConcurrentQueries: String?
     @Option(help: Self.help("max_waiting_queries")) var maxWaitingQueries: String?
+    @Option(help: Self.help("max_concurrent_ingests")) var maxConcurrentIngests: String?
     @Option(help: Self.help("max_memory_usage")) var maxMemoryUsage: String?
     @Option(help: Self.help("max_execution_time")) var maxExecutionTime: String?
     @Option(help: Self.help("max_threads")) var maxThreads: String?
@@ -115,7 +116,8 @@ struct SettingOptions: ParsableArguments {
             ("flush_interval", flushInterval),
             ("memory_for_rows", memoryForRows), ("max_body", maxBody), ("max_query_size", maxQuerySize),
             ("max_concurrent_queries", maxConcurrentQueries), ("max_waiting_queries", maxWaitingQueries),
-            ("max_memory_usage", maxMemoryUsage), ("max_execution_time", maxExecutionTime), ("max_threads", maxThreads),
+            ("max_concurrent_ingests", maxConcurrentIngests), ("max_memory_usage", maxMemoryUsage),
+            ("max_execution_time", maxExecutionTime), ("max_threads", maxThreads),
             ("visible_timeout", visibleTimeout), ("http_threads", httpThreads), ("max_connections", maxConnections),
             ("header_timeout", headerTimeout), ("idle_timeout", idleTimeout), ("shutdown_timeout", shutdownTimeout),
             ("min_free_space", minFreeSpace),

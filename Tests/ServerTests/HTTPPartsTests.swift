@@ -234,6 +234,29 @@ struct PipeTests {
         #expect(await !pipe.write([1, 2, 3]))
     }
 
+    @Test("a gate lets its number through and the others in their turn")
+    func gate() async {
+        let gate = AsyncGate(limit: 2)
+        let inside = Monitor((now: 0, most: 0, all: 0))
+        await withTaskGroup(of: Void.self) { group in
+            for _ in 0..<50 {
+                group.addTask {
+                    await gate.enter()
+                    inside.withLock { state in
+                        state.now += 1
+                        state.most = max(state.most, state.now)
+                        state.all += 1
+                    }
+                    await Task.yield()
+                    inside.withLock { $0.now -= 1 }
+                    gate.leave()
+                }
+            }
+        }
+        #expect(inside.withLock { $0.most } <= 2)
+        #expect(inside.withLock { $0.all } == 50)
+    }
+
     @Test("the pool runs what it is given, refuses what is too much, and stops")
     func pool() async throws {
         let pool = BlockingPool(name: "test", limit: 2, queueLimit: 1)

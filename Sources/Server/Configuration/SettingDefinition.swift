@@ -93,6 +93,9 @@ extension SettingDefinition {
             "max_concurrent_queries", .number(1...1024), "4", "Queries that run at once; more wait their turn."),
         SettingDefinition(
             "max_waiting_queries", .number(0...100_000), "128", "Queries that may wait; more are refused."),
+        SettingDefinition(
+            "max_concurrent_ingests", .number(1...1024), "16",
+            "Large ingest bodies read at once; the senders of more are held back."),
         SettingDefinition("max_memory_usage", .bytes, "256M", "Memory one query may use."),
         SettingDefinition("max_execution_time", .duration, "60s", "How long one query may run; 0 for no limit."),
         SettingDefinition("max_threads", .number(0...256), "0", "Threads of one query; 0 for one per core."),

@@ -13,9 +13,13 @@ struct IngestEndpoint: Sendable {
     let configuration: ServerConfiguration
     let metrics: ServerMetrics
     let clock: any Clock
+    /// Lets so many large bodies in at once.
+    let gate: AsyncGate
 
     /// How many refused lines the answer names.
     private static let told = 100
+    /// Bytes that a body may have without waiting for a place among the large ones, of which each holds megabytes.
+    private static let smallBody = 128 << 10
 
     func respond(to request: Request, target: RequestTarget, topic: String) async throws(HTTPFailure) -> Response {
         guard request.method == .post || request.method == .put else {
@@ -38,8 +42,16 @@ struct IngestEndpoint: Sendable {
     private func take(_ request: Request, topic: String) async throws(HTTPFailure) -> Response {
         let reader = try BodyReader(request, maxBytes: Int(configuration.bytes("max_body")))
         var session = try await begin(topic)
+        var received = 0
+        var hasPlace = false
+        defer { if hasPlace { gate.leave() } }
         do throws(HTTPFailure) {
             try await reader.forEachPiece { (piece) throws(HTTPFailure) in
+                received += piece.count
+                if !hasPlace, received > Self.smallBody {
+                    await gate.enter()
+                    hasPlace = true
+                }
                 metrics.ingestBytes.add(piece.count)
                 piece.withUnsafeBytes { session.feed($0) }
                 do throws(IngestError) { try await session.flush() } catch { throw HTTPFailure(error) }
