@@ -96,7 +96,7 @@ ask() {
     echo "logstore query --url $url \"$1\""
     "$binary" query --url "$url" --format PrettyCompact "$1"
 }
-ask "SELECT status, count() AS requests, round(avg(request_time), 4) AS seconds FROM nginx
+ask "SELECT status, count() AS requests, sum(bytes) AS bytes, round(avg(request_time) * 1000, 2) AS ms FROM nginx
     GROUP BY status ORDER BY status"
 ask "SELECT uri, count() AS requests, uniq(user_agent) AS browsers FROM nginx
     GROUP BY uri ORDER BY requests DESC, uri LIMIT 5"
