@@ -49,7 +49,7 @@ struct DataFolderTests {
         try FileManager.default.createDirectory(atPath: data, withIntermediateDirectories: true)
         // Permissions do not bind root: root hands the folder to nobody's reach and runs the program as nobody.
         let program = space.file("logstore")
-        try FileManager.default.copyItem(atPath: Program.binary(), toPath: program)
+        try Program.copyBinary(to: program)
         let nobody = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
         chmod(data, 0o555)
         defer { chmod(data, 0o755) }

@@ -43,7 +43,7 @@ struct IsolationTests {
         for name in ["data", "proc"] {
             try manager.createDirectory(atPath: root + "/" + name, withIntermediateDirectories: true)
         }
-        try manager.copyItem(atPath: Program.binary(), toPath: root + "/logstore")
+        try Program.copyBinary(to: root + "/logstore")
         let namespace = try MountNamespace(setUp: "mount --rbind /proc \"$1/proc\"", [root])
         let server = try Server(
             data: root + "/data", prefix: namespace.prefix + ["chroot", root], program: "/logstore",

@@ -15,6 +15,13 @@ enum Program {
         return path
     }
 
+    /// Puts a copy of the release binary at `path`. Another process makes it: were the copy written by this one, a
+    /// child started meanwhile by a test in parallel would hold it open for writing, and it could not be run.
+    static func copyBinary(to path: String) throws {
+        let outcome = try EndToEndTests.run(["cp", try binary(), path])
+        guard outcome.status == 0 else { throw HarnessError("cannot copy the binary: \(outcome.errors)") }
+    }
+
     /// Runs the command line with some arguments.
     static func run(
         _ arguments: [String], environment: [String: String] = [:], input: Data? = nil, seconds: Double = 120
