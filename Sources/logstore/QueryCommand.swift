@@ -44,13 +44,17 @@ struct QueryCommand: AsyncParsableCommand {
         guard response.status == .ok else {
             throw CommandFailure(Client.message(try await Client.collect(response), response))
         }
+        var result = ResultReader(tag: response.headers.first(name: "X-ClickHouse-Exception-Tag"))
         do {
             for try await piece in response.body {
-                if !Terminal.write(Array(piece.readableBytesView)) { return }
+                if !Terminal.write(result.take(Array(piece.readableBytesView))) { return }
             }
         } catch {
-            throw CommandFailure("the answer broke off: \(Client.describe(error))")
+            // A result that fails on the way says so at its end, and then breaks off.
+            throw CommandFailure(result.exception ?? "the answer broke off: \(Client.describe(error))")
         }
+        Terminal.write(result.rest)
+        if let exception = result.exception { throw CommandFailure(exception) }
     }
 
     private func ask(folder: String, _ text: [UInt8], format: String) async throws {
@@ -83,6 +87,64 @@ struct QueryCommand: AsyncParsableCommand {
             throw CommandFailure(
                 "Code: \(failure.code.number). DB::Exception: \(failure.message) (\(failure.code.name))")
         }
+    }
+}
+
+/// Tells a result from the exception that may stand at its end.
+struct ResultReader {
+    private let mark: [UInt8]?
+    private var held: [UInt8] = []
+    private var frame: [UInt8]?
+
+    /// `tag` is what the server said would mark an exception; nil when there can be none.
+    init(tag: String?) {
+        mark = tag.map { Array("\r\n__exception__\r\n\($0)\r\n".utf8) }
+    }
+
+    /// Takes the next piece; returns what is result for certain.
+    mutating func take(_ piece: [UInt8]) -> [UInt8] {
+        guard let mark else { return piece }
+        if frame != nil {
+            frame?.append(contentsOf: piece)
+            return []
+        }
+        held.append(contentsOf: piece)
+        var position = 0
+        while let start = held[position...].firstIndex(of: 0x0D) {
+            let candidate = held[start...].prefix(mark.count)
+            if candidate.elementsEqual(mark) {
+                frame = Array(held[(start + mark.count)...])
+                held = Array(held[..<start])
+                return rest
+            }
+            // What may still become the mark is held back.
+            if start + mark.count > held.count, mark.starts(with: candidate) { return release(start) }
+            position = start + 1
+        }
+        return rest
+    }
+
+    private mutating func release(_ count: Int) -> [UInt8] {
+        defer { held.removeSubrange(..<count) }
+        return Array(held[..<count])
+    }
+
+    /// What is held back; it is result when nothing follows.
+    var rest: [UInt8] {
+        mutating get {
+            defer { held = [] }
+            return held
+        }
+    }
+
+    /// The exception's text; nil when there is none.
+    var exception: String? {
+        guard let frame else { return nil }
+        let text = String(decoding: frame, as: UTF8.self)
+        // After the text stand its length and the tag.
+        var lines = text.split(separator: "\n", omittingEmptySubsequences: false)
+        if let end = lines.lastIndex(where: { $0.hasPrefix("Code: ") }) { lines = Array(lines[...end]) }
+        return lines.joined(separator: "\n")
     }
 }
 

@@ -94,7 +94,7 @@ extension SettingDefinition {
         SettingDefinition(
             "max_waiting_queries", .number(0...100_000), "128", "Queries that may wait; more are refused."),
         SettingDefinition(
-            "max_concurrent_ingests", .number(1...1024), "16",
+            "max_concurrent_ingests", .number(1...1024), "8",
             "Large ingest bodies read at once; the senders of more are held back."),
         SettingDefinition("max_memory_usage", .bytes, "256M", "Memory one query may use."),
         SettingDefinition("max_execution_time", .duration, "60s", "How long one query may run; 0 for no limit."),

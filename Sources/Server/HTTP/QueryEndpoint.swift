@@ -28,7 +28,7 @@ struct QueryEndpoint: Sendable {
 
     /// Answers a query. `channel` tells when the client goes away.
     func respond(to request: Request, target: RequestTarget, user: User, channel: any Channel) async -> Response {
-        let queryID = target.text("query_id").flatMap { $0.isEmpty ? nil : $0 } ?? RandomID.make()
+        let queryID = target.text("query_id").flatMap { $0.isEmpty ? nil : String($0.prefix(200)) } ?? RandomID.make()
         do throws(HTTPFailure) {
             let isRead = request.method == .get || request.method == .head
             let (request, target) = try await unpacked(request, target)
