@@ -21,11 +21,15 @@ let package = Package(
         .library(name: "Columnar", targets: ["Columnar"]),
         .library(name: "QueryEngine", targets: ["QueryEngine"]),
         .library(name: "Ingest", targets: ["Ingest"]),
+        .library(name: "KafkaProtocol", targets: ["KafkaProtocol"]),
+        .library(name: "KafkaBroker", targets: ["KafkaBroker"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser.git", from: "1.8.0"),
         .package(url: "https://github.com/apple/swift-log.git", from: "1.16.0"),
         .package(url: "https://github.com/apple/swift-nio.git", from: "2.101.0"),
+        .package(url: "https://github.com/apple/swift-nio-ssl.git", from: "2.37.0"),
+        .package(url: "https://github.com/apple/swift-crypto.git", from: "3.12.0"),
         .package(url: "https://github.com/hummingbird-project/hummingbird.git", from: "2.28.0", traits: []),
         .package(url: "https://github.com/apple/swift-nio-extras.git", from: "1.34.1"),
         .package(url: "https://github.com/apple/swift-http-types.git", from: "1.8.0", traits: []),
@@ -62,16 +66,21 @@ let package = Package(
         .target(
             name: "QueryEngine", dependencies: ["Columnar", "Disk", "CRE2", "CKernels"], swiftSettings: swiftSettings),
         .target(name: "Ingest", dependencies: ["LogStore", "Columnar", "Disk"], swiftSettings: swiftSettings),
+        .target(name: "KafkaProtocol", dependencies: ["Disk"], swiftSettings: swiftSettings),
+        .target(
+            name: "KafkaBroker", dependencies: ["KafkaProtocol", "LogStore", "Disk"], swiftSettings: swiftSettings),
         .target(
             name: "Server",
             dependencies: [
-                "QueryEngine", "Ingest", "LogStore", "Columnar", "Compression", "Disk", "CKernels",
+                "KafkaBroker", "KafkaProtocol", "QueryEngine", "Ingest", "LogStore", "Columnar", "Compression", "Disk", "CKernels",
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "HummingbirdCore", package: "hummingbird"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),
+                .product(name: "NIOSSL", package: "swift-nio-ssl"),
+                .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "NIOHTTPTypesHTTP1", package: "swift-nio-extras"),
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
@@ -105,6 +114,9 @@ let package = Package(
             name: "QueryEngineTests", dependencies: ["QueryEngine", "Columnar", "Disk", "TestSupport"],
             exclude: ["Expressions"]),
         .testTarget(name: "IngestTests", dependencies: ["Ingest", "LogStore", "Columnar", "Disk", "TestSupport"]),
+        .testTarget(name: "KafkaProtocolTests", dependencies: ["KafkaProtocol", "Disk", "TestSupport"]),
+        .testTarget(
+            name: "KafkaBrokerTests", dependencies: ["KafkaBroker", "KafkaProtocol", "LogStore", "Disk", "TestSupport"]),
         .testTarget(
             name: "ServerTests",
             dependencies: [
