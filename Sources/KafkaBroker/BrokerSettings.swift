@@ -1,0 +1,20 @@
+/// What the broker is told when it starts.
+public struct BrokerSettings: Sendable {
+    /// The broker's number, the same in every answer.
+    public var nodeID: Int32 = 1
+    /// What clients are told the cluster is called.
+    public var clusterID = "logstore"
+    /// Whom clients are told to connect to; nil: the address they came to.
+    public var advertised: (host: String, port: Int32)?
+    /// Whether asking for a topic that is not there creates it.
+    public var autoCreateTopics = true
+    /// How many partitions a topic gets that is created without a number.
+    public var defaultPartitions: Int32 = 1
+    /// The most bytes of records one fetch answers with.
+    public var maxFetchBytes = 64 << 20
+    /// Whether users are configured, so that connections must say who they are.
+    public var needsAuthentication = false
+
+    /// The defaults.
+    public init() {}
+}
