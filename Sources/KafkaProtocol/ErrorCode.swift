@@ -1,3 +1,6 @@
+// The names are Kafka's own, and its documentation says when each is meant.
+// swift-format-ignore-file: AllPublicDeclarationsHaveDocumentation
+
 /// Kafka's error codes: those this broker answers with, by Kafka's names.
 public struct ErrorCode: RawRepresentable, Sendable, Hashable {
     /// The number on the wire.

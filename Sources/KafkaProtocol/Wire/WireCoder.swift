@@ -12,12 +12,13 @@ public struct WireCoder {
     let isReading: Bool
     var input: ArraySlice<UInt8>
     var output: WireOutput
-    /// How many array elements may still be made of the input: what bounds memory against a hostile frame.
+    /// How many array elements and tagged fields may still be made of the input: what bounds memory against a hostile
+    /// frame.
     var elementsLeft: Int
     /// Reading: the tagged fields of the structure, once they were reached. Writing: those to be written.
     var tags: [UInt64: ArraySlice<UInt8>]?
 
-    /// The most array elements in one message.
+    /// The most array elements and tagged fields in one message.
     public static let maxElements = 200_000
 
     /// A coder that reads `input`.
@@ -111,7 +112,7 @@ public struct WireCoder {
             guard let count = try length(isWide: true) else { throw null("bytes") }
             value = Array(try take(count))
         } else {
-            writeLength(value.count, isWide: true)
+            try writeLength(value.count, isWide: true)
             output.append(value[...])
         }
     }
@@ -123,7 +124,7 @@ public struct WireCoder {
             value = nil
             if let count = try length(isWide: true) { value = Array(try take(count)) }
         } else {
-            writeLength(value?.count, isWide: true)
+            try writeLength(value?.count, isWide: true)
             if let value { output.append(value[...]) }
         }
     }
@@ -135,7 +136,7 @@ public struct WireCoder {
             value = nil
             if let count = try length(isWide: true) { value = RecordData(try take(count)) }
         } else {
-            writeLength(value?.count, isWide: true)
+            try writeLength(value?.count, isWide: true)
             if let value { output.append(value) }
         }
     }
@@ -218,7 +219,12 @@ public struct WireCoder {
     private mutating func readTags() throws(WireError) -> [UInt64: ArraySlice<UInt8>] {
         var tags: [UInt64: ArraySlice<UInt8>] = [:]
         let count = try unsignedVarint()
-        guard count <= UInt64(input.count) else { throw WireError(.invalid, "\(count) tagged fields in too few bytes") }
+        // Every tagged field takes two bytes at least.
+        guard count <= UInt64(input.count / 2) else {
+            throw WireError(.truncated, "\(count) tagged fields in \(input.count) bytes")
+        }
+        elementsLeft -= Int(count)
+        guard elementsLeft >= 0 else { throw tooMany() }
         for _ in 0..<count {
             let tag = try unsignedVarint()
             let size = try unsignedVarint()
@@ -255,10 +261,10 @@ public struct WireCoder {
             }
             value = String(decoding: try take(count), as: UTF8.self)
         } else if let text = value ?? (isNullable ? nil : "") {
-            writeLength(text.utf8.count, isWide: false)
+            try writeLength(text.utf8.count, isWide: false)
             output.append(text)
         } else {
-            writeLength(nil, isWide: false)
+            try writeLength(nil, isWide: false)
         }
     }
 
@@ -267,7 +273,7 @@ public struct WireCoder {
     ) throws(WireError) {
         guard isReading else {
             let elements = value ?? (isNullable ? nil : [])
-            writeLength(elements?.count, isWide: true)
+            try writeLength(elements?.count, isWide: true)
             for var element in elements ?? [] { try element.code(&self) }
             return
         }
@@ -281,9 +287,7 @@ public struct WireCoder {
             throw WireError(.truncated, "an array of \(count) elements in \(input.count) bytes")
         }
         elementsLeft -= count
-        guard elementsLeft >= 0 else {
-            throw WireError(.invalid, "more than \(Self.maxElements) array elements in one message")
-        }
+        guard elementsLeft >= 0 else { throw tooMany() }
         var elements: [Element] = []
         elements.reserveCapacity(min(count, 1024))
         for _ in 0..<count {
@@ -313,7 +317,13 @@ public struct WireCoder {
         return value < 0 ? nil : Int(value)
     }
 
-    private mutating func writeLength(_ count: Int?, isWide: Bool) {
+    /// Refuses what the version's lengths cannot say: a client that joined with a flexible version may have brought a
+    /// name that is too long for another's older one.
+    private mutating func writeLength(_ count: Int?, isWide: Bool) throws(WireError) {
+        let most = isFlexible || isWide ? Int(Int32.max) - 1 : Int(Int16.max)
+        if let count, count > most {
+            throw WireError(.invalid, "\(count) bytes or elements do not fit version \(version), which holds \(most)")
+        }
         if isFlexible {
             output.unsignedVarint(count.map { UInt64($0) + 1 } ?? 0)
         } else if isWide {
@@ -344,6 +354,10 @@ public struct WireCoder {
 
     private func short(_ wanted: Int) -> WireError {
         WireError(.truncated, "the message ends early: \(wanted) bytes wanted, \(input.count) are left")
+    }
+
+    private func tooMany() -> WireError {
+        WireError(.invalid, "more than \(Self.maxElements) array elements and tagged fields in one message")
     }
 
     private func null(_ what: String) -> WireError { WireError(.invalid, "\(what) is null where it must not be") }

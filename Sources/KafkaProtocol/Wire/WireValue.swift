@@ -23,17 +23,28 @@ extension WireStruct {
 }
 
 extension Int8: WireValue {
+    /// As a field.
     public mutating func code(_ coder: inout WireCoder) throws(WireError) { try coder.field(&self) }
 }
 extension Int16: WireValue {
+    /// As a field.
     public mutating func code(_ coder: inout WireCoder) throws(WireError) { try coder.field(&self) }
 }
 extension Int32: WireValue {
+    /// As a field.
     public mutating func code(_ coder: inout WireCoder) throws(WireError) { try coder.field(&self) }
 }
 extension Int64: WireValue {
+    /// As a field.
     public mutating func code(_ coder: inout WireCoder) throws(WireError) { try coder.field(&self) }
 }
 extension String: WireValue {
+    /// As a field.
+    public mutating func code(_ coder: inout WireCoder) throws(WireError) { try coder.field(&self) }
+}
+extension ErrorCode: WireValue {
+    /// Success.
+    public init() { self = .none }
+    /// As a field.
     public mutating func code(_ coder: inout WireCoder) throws(WireError) { try coder.field(&self) }
 }
