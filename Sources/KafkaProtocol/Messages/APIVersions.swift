@@ -1,3 +1,6 @@
+// Fields have the names of Kafka's schema; documented is what these do not say.
+// swift-format-ignore-file: AllPublicDeclarationsHaveDocumentation
+
 /// Asks which APIs and versions the broker speaks: the first request of most clients.
 public struct APIVersionsRequest: KafkaRequest {
     public static let api = API(18, "ApiVersions", 0...3, flexibleFrom: 3)

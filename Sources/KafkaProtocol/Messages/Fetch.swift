@@ -1,3 +1,6 @@
+// Fields have the names of Kafka's schema; documented is what these do not say.
+// swift-format-ignore-file: AllPublicDeclarationsHaveDocumentation
+
 /// Reads record batches, waiting for them if asked to.
 public struct FetchRequest: KafkaRequest {
     public static let api = API(1, "Fetch", 4...12, flexibleFrom: 12)

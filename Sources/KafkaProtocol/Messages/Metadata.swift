@@ -1,3 +1,6 @@
+// Fields have the names of Kafka's schema; documented is what these do not say.
+// swift-format-ignore-file: AllPublicDeclarationsHaveDocumentation
+
 /// Asks for brokers, topics and partitions; may create topics.
 public struct MetadataRequest: KafkaRequest {
     public static let api = API(3, "Metadata", 0...9, flexibleFrom: 9)

@@ -1,3 +1,6 @@
+// Fields have the names of Kafka's schema; documented is what these do not say.
+// swift-format-ignore-file: AllPublicDeclarationsHaveDocumentation
+
 /// Appends record batches.
 ///
 /// Versions 0 to 2 are told to clients, some of which conclude from them that compression works, but carry the old
