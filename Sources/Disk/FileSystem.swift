@@ -64,6 +64,9 @@ public struct FileStatus: Sendable, Hashable {
 public protocol File: AnyObject, Sendable {
     /// The path it was opened at, for messages.
     var path: String { get }
+    /// The operating system's number for the open file, for sending it without a copy; nil where there is none. It is
+    /// valid only as long as this object is held: duplicate it to keep it longer, never close it.
+    var descriptor: Int32? { get }
     /// Reads at most `buffer.count` bytes from `offset`; returns how many came, less only at the end of the file.
     func read(at offset: UInt64, into buffer: UnsafeMutableRawBufferPointer) throws(DiskError) -> Int
     /// Writes all of `bytes` at `offset`, extending the file where needed. Not durable before `sync`.
@@ -86,6 +89,9 @@ public protocol FileLock: AnyObject, Sendable {
 }
 
 extension File {
+    /// None, unless the file system has them.
+    public var descriptor: Int32? { nil }
+
     /// Reads exactly `count` bytes at `offset`. Throws `.truncated` when the file ends before.
     /// `count` must have been bounded by the caller: it is allocated at once.
     public func readExactly(at offset: UInt64, count: Int) throws(DiskError) -> [UInt8] {

@@ -129,11 +129,16 @@ public final class POSIXFileSystem: FileSystem {
 private final class POSIXFile: File {
     let path: String
     /// -1 once closed.
-    private let descriptor: Atomic<Int32>
+    private let opened: Atomic<Int32>
 
     init(path: String, descriptor: Int32) {
         self.path = path
-        self.descriptor = Atomic(descriptor)
+        opened = Atomic(descriptor)
+    }
+
+    var descriptor: Int32? {
+        let descriptor = opened.load(ordering: .acquiring)
+        return descriptor < 0 ? nil : descriptor
     }
 
     deinit { close() }
@@ -188,13 +193,12 @@ private final class POSIXFile: File {
     }
 
     func close() {
-        let open = descriptor.exchange(-1, ordering: .acquiringAndReleasing)
+        let open = opened.exchange(-1, ordering: .acquiringAndReleasing)
         if open >= 0 { _ = closeDescriptor(open) }
     }
 
     private func openedDescriptor() throws(DiskError) -> Int32 {
-        let descriptor = descriptor.load(ordering: .acquiring)
-        guard descriptor >= 0 else { throw DiskError(.io, "\(path): the file is closed") }
+        guard let descriptor else { throw DiskError(.io, "\(path): the file is closed") }
         return descriptor
     }
 }

@@ -29,6 +29,12 @@ struct OffsetIndex: Hashable, Sendable {
         return index < entries.count ? entries[index] : nil
     }
 
+    /// The last entry whose position is `position` or less.
+    func lastEntry(atOrBeforePosition position: Int64) -> Entry? {
+        let after = entries.partitionPoint { Int64($0.position) > position }
+        return after == 0 ? nil : entries[after - 1]
+    }
+
     static func encode(_ entries: ArraySlice<Entry>) -> [UInt8] {
         var writer = ByteWriter(capacity: entries.count * entryBytes)
         for entry in entries {

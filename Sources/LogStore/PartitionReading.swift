@@ -3,7 +3,7 @@ import Synchronization
 
 extension PartitionLog {
     /// Everything a read needs of the state, taken at one moment. The files stay readable when retention removes them.
-    private struct Source {
+    struct Source {
         let segment: SegmentState
         let file: any File
         /// Where to start looking, and which offset is there.
@@ -17,14 +17,23 @@ extension PartitionLog {
     /// The checksum of every batch returned was verified. Throws `.offsetOutOfRange`, or `.corruptBatch` at a damaged
     /// place, with `resumeOffset`. Blocks.
     public func read(from offset: Int64, maxBytes: Int) throws(LogStoreError) -> [UInt8] {
-        guard var source = try source(for: offset) else { return [] }
+        try withBatch(at: offset) { (source, position, batch) throws(LogStoreError) in
+            try readBatches(source, from: position, at: batch.baseOffset, requested: offset, maxBytes: maxBytes)
+        } ?? []
+    }
+
+    /// Looks for the batch that holds `offset` and gives its place and header to `body`, which returns nil when it
+    /// finds the batch damaged. Nil when `offset` is the end.
+    func withBatch<Result>(
+        at offset: Int64, _ body: (Source, Int64, RecordBatch) throws(LogStoreError) -> Result?
+    ) throws(LogStoreError) -> Result? {
+        guard var source = try source(for: offset) else { return nil }
         let wanted = max(offset, source.segment.baseOffset)
         while true {
             let damagedPosition: Int64
             switch try locate(wanted, source) {
-            case .found(let position, let base):
-                let batches = try readBatches(source, from: position, at: base, requested: offset, maxBytes: maxBytes)
-                if let batches { return batches }
+            case .found(let position, let batch):
+                if let result = try body(source, position, batch) { return result }
                 damagedPosition = position
             case .damaged(let position):
                 damagedPosition = position
@@ -51,10 +60,7 @@ extension PartitionLog {
         try state.withLock { state throws(LogStoreError) in
             let start = state.segments[0].baseOffset
             let end = state.segments[state.segments.count - 1].endOffset
-            guard offset >= start, offset <= end else {
-                throw LogStoreError(
-                    .offsetOutOfRange, "\(topic)-\(partition) has no offset \(offset); it holds \(start) to \(end)")
-            }
+            guard offset >= start, offset <= end else { throw outOfRange(offset, start, end) }
             // The first that ends after the offset; one in a gap is followed by the next segment's first.
             let index = state.segments.partitionPoint { $0.endOffset > offset }
             guard index < state.segments.count else { return nil }
@@ -70,6 +76,12 @@ extension PartitionLog {
         }
     }
 
+    private func outOfRange(_ offset: Int64, _ start: Int64? = nil, _ end: Int64? = nil) -> LogStoreError {
+        LogStoreError(
+            .offsetOutOfRange,
+            "\(topic)-\(partition) has no offset \(offset); it holds \(start ?? startOffset) to \(end ?? endOffset)")
+    }
+
     private func source(for offset: Int64) throws(LogStoreError) -> Source? {
         guard let place = try place(of: offset) else { return nil }
         let segment = place.segment
@@ -78,7 +90,14 @@ extension PartitionLog {
         if let active = place.activeFile {
             file = active
         } else {
-            let sealed = try sealedSegment(segment)
+            let sealed: SealedSegment
+            do throws(LogStoreError) {
+                sealed = try sealedSegment(segment)
+            } catch {
+                // Retention may have taken it since.
+                if offset < startOffset { throw outOfRange(offset) }
+                throw error
+            }
             file = sealed.file
             entry = sealed.indexes.offsets.floor(UInt32(clamping: max(0, offset - segment.baseOffset)))
         }
@@ -150,9 +169,9 @@ extension PartitionLog {
     }
 
     /// What came of looking for a batch.
-    private enum Location {
-        /// The batch starts there, with this base offset.
-        case found(position: Int64, baseOffset: Int64)
+    enum Location {
+        /// The batch starts there.
+        case found(position: Int64, RecordBatch)
         /// What starts there is not the batch that should.
         case damaged(position: Int64)
     }
@@ -168,7 +187,7 @@ extension PartitionLog {
     }
 
     /// Goes from batch to batch by their headers.
-    private func walk(
+    func walk(
         _ offset: Int64, _ source: Source, from start: Int64, at startOffset: Int64
     ) throws(LogStoreError) -> Location {
         var position = start
@@ -184,7 +203,7 @@ extension PartitionLog {
                 throw error
             }
             guard batch.baseOffset == expected, batch.lastOffsetDelta >= 0 else { return .damaged(position: previous) }
-            if batch.nextOffset > offset { return .found(position: position, baseOffset: expected) }
+            if batch.nextOffset > offset { return .found(position: position, batch) }
             previous = position
             position += Int64(batch.sizeBytes)
             expected = batch.nextOffset
@@ -266,60 +285,5 @@ extension PartitionLog {
             let bytes = try? source.file.readExactly(at: UInt64(position), count: batch.sizeBytes)
         else { return false }
         return bytes.withBytes { batch.hasRightChecksum($0) }
-    }
-
-    // MARK: By time
-
-    /// The offset of the first record whose timestamp is at least `timestampMs`; nil when there is none. Blocks.
-    public func offset(atOrAfterMs timestampMs: Int64) throws(LogStoreError) -> Int64? {
-        let segments = state.withLock { $0.segments }
-        for segment in segments where segment.maxTimestampMs >= timestampMs && segment.sizeBytes > 0 {
-            if let offset = try self.offset(atOrAfterMs: timestampMs, in: segment) { return offset }
-        }
-        return nil
-    }
-
-    private func offset(
-        atOrAfterMs timestampMs: Int64, in segment: SegmentState
-    ) throws(LogStoreError) -> Int64? {
-        let active = state.withLock { state in
-            state.segments[state.segments.count - 1].baseOffset == segment.baseOffset
-                ? state.activeIndexes.times.start(for: timestampMs) : nil
-        }
-        let relative =
-            if let active { active } else { try sealedSegment(segment).indexes.times.start(for: timestampMs) }
-        var next = segment.baseOffset + Int64(relative)
-        while next < segment.endOffset {
-            let batches = try read(from: next, maxBytes: 256 * 1024)
-            guard !batches.isEmpty else { return nil }
-            var found: Int64?
-            let from = next
-            next = try batches.withBytes { bytes throws(LogStoreError) in
-                try Self.firstRecord(atOrAfterMs: timestampMs, from: from, in: bytes, &found)
-            }
-            if let found { return found }
-        }
-        return nil
-    }
-
-    /// Looks through whole batches; returns the offset after the last of them.
-    private static func firstRecord(
-        atOrAfterMs timestampMs: Int64, from: Int64, in bytes: UnsafeRawBufferPointer, _ found: inout Int64?
-    ) throws(LogStoreError) -> Int64 {
-        var rest = bytes
-        var next = from
-        while !rest.isEmpty, found == nil {
-            let batch = try RecordBatch(parsing: rest)
-            next = batch.nextOffset
-            if batch.maxTimestampMs >= timestampMs {
-                let whole = UnsafeRawBufferPointer(rebasing: rest[..<batch.sizeBytes])
-                let limit = max(1 << 20, batch.sizeBytes) * RecordBatch.maxExpansion
-                try batch.forEachRecord(in: whole, maxDecompressedBytes: limit) { record in
-                    if found == nil, record.timestampMs >= timestampMs { found = record.offset }
-                }
-            }
-            rest = UnsafeRawBufferPointer(rebasing: rest[batch.sizeBytes...])
-        }
-        return next
     }
 }

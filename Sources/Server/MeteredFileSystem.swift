@@ -44,6 +44,8 @@ final class MeteredFileSystem: FileSystem {
         }
 
         var path: String { base.path }
+        /// What is sent by it is not counted as read.
+        var descriptor: Int32? { base.descriptor }
 
         func read(at offset: UInt64, into buffer: UnsafeMutableRawBufferPointer) throws(DiskError) -> Int {
             let count = try base.read(at: offset, into: buffer)
