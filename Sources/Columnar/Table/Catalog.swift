@@ -86,10 +86,11 @@ public final class Catalog: Sendable {
         }
     }
 
-    /// Creates a table, durably. Throws `.tableExists`, `.invalidDefinition`, `.unknownColumn`, `.columnExists`,
+    /// Creates a table, durably, with the columns that its settings ask for. Throws `.tableExists`, `.invalidDefinition`, `.unknownColumn`, `.columnExists`,
     /// `.disk`.
     @discardableResult
     public func createTable(_ definition: TableDefinition) throws(ColumnarError) -> Table {
+        let definition = try definition.completed()
         try definition.validate()
         return try changes.withLock { _ throws(ColumnarError) -> Table in
             guard table(definition.name) == nil else {

@@ -62,9 +62,14 @@ extension Table {
         try change { $0.comment = comment }
     }
 
-    /// Replaces the settings kept for SHOW CREATE TABLE.
+    /// Replaces the settings and adds the columns that they ask for (`record_columns`). Throws
+    /// `.invalidDefinition`.
     public func setSettings(_ settings: [String: String]) throws(ColumnarError) {
-        try change { $0.settings = settings }
+        try alter { stored throws(ColumnarError) in
+            var definition = stored.definition
+            definition.settings = settings
+            return stored.replacing(definition).adding(try definition.missingRecordColumns())
+        }
     }
 
     private func change(_ body: (inout TableDefinition) -> Void) throws(ColumnarError) {

@@ -21,6 +21,8 @@ final class TopicFeed {
     private var lettersSinceMs: Int64?
     /// For each partition, the next offset to read.
     private var positions: [Int32: Int64] = [:]
+    /// The positions as the table was told them last.
+    private var appended: [Int32: Int64] = [:]
     /// Rows appended and dead letters set aside since the start.
     private(set) var rowCount: UInt64 = 0
     private(set) var deadLetterCount: UInt64 = 0
@@ -50,6 +52,7 @@ final class TopicFeed {
         definition = nil
         letters = DeadLetters()
         positions = [:]
+        appended = [:]
         builder = RowBuilder(tableName: topic.name, definition: nil, maxColumns: settings.maxColumns)
     }
 
@@ -98,6 +101,7 @@ final class TopicFeed {
                 }
             }
             positions[partition.partition] = max(visible ?? 0, partition.startOffset)
+            appended[partition.partition] = positions[partition.partition]
         }
     }
 
@@ -169,13 +173,31 @@ final class TopicFeed {
             positions[source.partition] = record.offset
             try append()
         }
-        guard let value = record.value else {
-            return setAside(source, record.offset, record.timestampMs, "a record without a value", nil)
-        }
+        guard let value = record.value else { return takeEmpty(record, source) }
+        let envelope = ConnectEnvelope(value)
+        if let envelope, JSONValueText.isNull(envelope.payload) { return takeEmpty(record, source) }
         do throws(JSONFault) {
-            try builder.append(value, timestampMs: record.timestampMs)
+            try builder.append(envelope?.payload ?? value, timestampMs: record.timestampMs)
+            if !builder.surroundings.isEmpty { builder.putSurroundings(record, source) }
         } catch {
             setAside(source, record.offset, record.timestampMs, error.description, value)
+        }
+    }
+
+    /// Takes a record without a value. With a key it is a tombstone, which says that what the key names is gone: a
+    /// row only where a column shows the key.
+    private func takeEmpty(_ record: RecordView, _ source: SourcePartition) {
+        guard record.key != nil else {
+            return setAside(source, record.offset, record.timestampMs, "a record without a value", nil)
+        }
+        guard builder.surroundings.contains(where: { $0.column == .key }) else { return }
+        do {
+            // An empty object is a row of defaults: it cannot fail.
+            let empty = UnsafeRawBufferPointer(StaticString("{}").bytes)
+            guard (try? builder.append(empty, timestampMs: record.timestampMs)) != nil else {
+                return
+            }
+            builder.putSurroundings(record, source)
         }
     }
 
@@ -191,8 +213,12 @@ final class TopicFeed {
 
     /// Gives rows, dead letters and offsets to the table, which is created or changed first where that is needed.
     private func append() throws(MaterializerError) {
-        guard builder.rowCount > 0 || letters.count > 0 else { return }
-        if table == nil && builder.rowCount == 0 && shouldWaitForTable() { return }
+        if builder.rowCount == 0 && letters.count == 0 {
+            // Records that make no rows move the offsets all the same, lest the log be held for them.
+            guard table != nil, positions != appended else { return }
+        } else if table == nil && builder.rowCount == 0 && shouldWaitForTable() {
+            return
+        }
         do throws(ColumnarError) {
             let finished = builder.finish()
             let table = try readyTable(finished)
@@ -201,6 +227,7 @@ final class TopicFeed {
                 offsets[SourcePartition(topic: topic.name, partition: partition)] = next
             }
             try table.append(finished.block, deadLetters: letters.block, offsets: offsets)
+            appended = positions
             rowCount += UInt64(finished.block.rowCount)
             if builder.hasColumns {
                 builder.commit()

@@ -44,6 +44,8 @@ final class RowBuilder {
     private var timed: [Int32] = []
     private var timeColumn: String?
     private var restField: Int32 = -1
+    /// Fields that the record's surroundings fill.
+    private(set) var surroundings: [(column: RecordColumn, field: Int32)] = []
 
     @exclusivity(unchecked) var paths: PathTable
     /// For each path, the field for each kind of value.
@@ -80,6 +82,9 @@ final class RowBuilder {
             fields[Int(index)].defaultValue = column.literalDefault
         }
         isKnown = [Bool](repeating: true, count: fieldCount)
+        for column in definition?.recordColumns ?? [] {
+            if let index = fieldIndices[column.rawValue] { surroundings.append((column, index)) }
+        }
     }
 
     deinit {
@@ -130,7 +135,7 @@ final class RowBuilder {
     }
 
     /// A record's timestamp, kept inside what a column can hold.
-    private static func moment(_ timestampMs: Int64) -> Moment {
+    static func moment(_ timestampMs: Int64) -> Moment {
         let seconds = min(max(Civil.floorDivide(timestampMs, 1000), 0), 4_294_967_295)
         let rest = max(timestampMs - seconds * 1000, 0)
         return Moment(seconds: seconds, nanos: rest < 1000 ? Int32(rest) * 1_000_000 : 0)

@@ -3,7 +3,7 @@ import Columnar
 /// The field that says when a record happened, found in a table's first record.
 struct TimeColumn: Equatable {
     /// The names looked at, the first that holds a time wins.
-    static let candidates = ["timestamp", "@timestamp", "time", "_time", "ts", "date"]
+    static let candidates = ["timestamp", "@timestamp", "time", "_time", "ts", "ts_ms", "date"]
 
     /// The field's name, which becomes the column's.
     var name: String
