@@ -13,6 +13,7 @@ public final class Broker: Sendable {
     let clock: any Clock
     let settings: BrokerSettings
     private let offload: Offload
+    private let timers: Timers
     private let handlers: [Int16: Handler]
 
     /// Runs work that blocks on another thread; false when there is no room for it.
@@ -24,11 +25,17 @@ public final class Broker: Sendable {
         self.clock = clock
         self.settings = settings
         self.offload = offload
+        timers = Timers(clock: clock)
         var table = HandlerTable()
         MetadataHandlers(logStore: logStore, settings: settings, offload: offload).register(in: &table)
         ProduceHandlers(logStore: logStore).register(in: &table)
+        FetchHandlers(logStore: logStore, settings: settings, timers: timers, offload: offload).register(in: &table)
+        OffsetHandlers(logStore: logStore, offload: offload).register(in: &table)
         handlers = table.complete()
     }
+
+    /// Ends what runs by itself; requests under way may stay without an answer. Blocks.
+    public func stop() { timers.stop() }
 
     /// The APIs that are spoken, by number.
     public var apis: [API] { handlers.values.map(\.api).sorted { $0.key < $1.key } }

@@ -2,6 +2,7 @@ import Columnar
 import Disk
 import Hummingbird
 import HummingbirdCore
+import KafkaBroker
 import LogStore
 import Logging
 import NIOCore
@@ -18,6 +19,7 @@ public final class LogstoreServer: Sendable {
     private let queryPool: BlockingPool
     private let diskPool: BlockingPool
     private let metrics = ServerMetrics()
+    private let kafkaMetrics = KafkaMetrics()
     private let runner: QueryRunner
 
     /// Puts the server together around an open store.
@@ -33,9 +35,11 @@ public final class LogstoreServer: Sendable {
     }
 
     /// Serves until a signal (SIGTERM, SIGINT) or the surrounding task ends it: then no new connections are taken,
-    /// requests under way are finished, and the store is closed. `onRunning` is told the port.
+    /// requests under way are finished, and the store is closed. `onRunning` is told the port of HTTP, `onKafkaRunning`
+    /// that of Kafka.
     public func run(
-        signals: [UnixSignal] = [.sigterm, .sigint], onRunning: @escaping @Sendable (Int) async -> Void = { _ in }
+        signals: [UnixSignal] = [.sigterm, .sigint], onRunning: @escaping @Sendable (Int) async -> Void = { _ in },
+        onKafkaRunning: @escaping @Sendable (Int) -> Void = { _ in }
     ) async throws {
         // Hummingbird's own announcements would only repeat ours.
         var quiet = logger
@@ -49,12 +53,15 @@ public final class LogstoreServer: Sendable {
                     configuration.number("max_connections"), logger: logger)),
             onServerRunning: { channel in await onRunning(channel.localAddress?.port ?? 0) },
             eventLoopGroupProvider: .shared(group), logger: quiet)
-        var services = ServiceGroupConfiguration(
-            services: [
-                .init(service: Maintenance(store: store, pool: diskPool, logger: logger)),
-                .init(service: application, successTerminationBehavior: .gracefullyShutdownGroup),
-            ],
-            gracefulShutdownSignals: signals, logger: logger)
+        var running: [ServiceGroupConfiguration.ServiceConfiguration] = [
+            .init(service: Maintenance(store: store, pool: diskPool, logger: logger)),
+            .init(service: application, successTerminationBehavior: .gracefullyShutdownGroup),
+        ]
+        let kafkaGroup = MultiThreadedEventLoopGroup(numberOfThreads: 1)
+        if let kafka = kafkaServer(on: kafkaGroup, onKafkaRunning) {
+            running.append(.init(service: kafka, successTerminationBehavior: .gracefullyShutdownGroup))
+        }
+        var services = ServiceGroupConfiguration(services: running, gracefulShutdownSignals: signals, logger: logger)
         services.maximumGracefulShutdownDuration = .milliseconds(configuration.milliseconds("shutdown_timeout"))
         let failure: (any Error)?
         do {
@@ -66,8 +73,30 @@ public final class LogstoreServer: Sendable {
         // Requests had their time: what still runs is stopped.
         runner.cancelAll()
         try? await group.shutdownGracefully()
+        try? await kafkaGroup.shutdownGracefully()
         await close()
         if let failure { throw failure }
+    }
+
+    private func kafkaServer(
+        on group: MultiThreadedEventLoopGroup, _ onRunning: @escaping @Sendable (Int) -> Void
+    ) -> KafkaServer? {
+        guard let (host, port) = configuration.kafka else { return nil }
+        var settings = BrokerSettings()
+        settings.advertised = configuration.kafkaAdvertised.map { ($0.host, Int32(clamping: $0.port)) }
+        settings.autoCreateTopics = configuration.flag("kafka_auto_create_topics")
+        settings.defaultPartitions = Int32(configuration.number("kafka_partitions"))
+        var limits = KafkaLimits()
+        limits.maxFrameBytes = Int(configuration.bytes("kafka_max_request"))
+        limits.maxConnections = configuration.number("kafka_max_connections")
+        limits.idleTimeoutMs = configuration.milliseconds("kafka_idle_timeout")
+        let pool = diskPool
+        let broker = Broker(logStore: store.logStore, clock: store.clock, settings: settings) { work in
+            (try? pool.submit(work)) != nil
+        }
+        return KafkaServer(
+            host: host, port: port, group: group, broker: broker, needsAuthentication: !configuration.users.isEmpty,
+            limits: limits, metrics: kafkaMetrics, logger: logger, onRunning: onRunning)
     }
 
     private func close() async {

@@ -41,7 +41,11 @@ struct ServeCommand: AsyncParsableCommand {
         let server = LogstoreServer(configuration: configuration, store: store, logger: logger)
         let host = configuration.host.contains(":") ? "[\(configuration.host)]" : configuration.host
         do {
-            try await server.run { port in logger.info("listening on http://\(host):\(port)/") }
+            try await server.run(
+                onRunning: { port in logger.info("listening on http://\(host):\(port)/") },
+                onKafkaRunning: { port in
+                    logger.info("listening on kafka://\(configuration.kafka?.host ?? ""):\(port)")
+                })
         } catch let error as IOError {
             throw CommandFailure("cannot listen on \(configuration.text("http")): \(Client.describe(error))")
         }
@@ -74,6 +78,13 @@ struct ServeCommand: AsyncParsableCommand {
 struct SettingOptions: ParsableArguments {
     @Option(help: Self.help("data")) var data: String?
     @Option(help: Self.help("http")) var http: String?
+    @Option(help: Self.help("kafka")) var kafka: String?
+    @Option(help: Self.help("kafka_advertised")) var kafkaAdvertised: String?
+    @Option(help: Self.help("kafka_auto_create_topics")) var kafkaAutoCreateTopics: String?
+    @Option(help: Self.help("kafka_partitions")) var kafkaPartitions: String?
+    @Option(help: Self.help("kafka_max_request")) var kafkaMaxRequest: String?
+    @Option(help: Self.help("kafka_max_connections")) var kafkaMaxConnections: String?
+    @Option(help: Self.help("kafka_idle_timeout")) var kafkaIdleTimeout: String?
     @Option(help: Self.help("users")) var users: String?
     @Flag(help: Self.help("allow_insecure")) var allowInsecure = false
     @Option(help: Self.help("cors_origin")) var corsOrigin: String?
@@ -109,7 +120,11 @@ struct SettingOptions: ParsableArguments {
     /// What was said on the command line, by setting name.
     private var flags: [String: String] {
         let pairs: [(String, String?)] = [
-            ("data", data), ("http", http), ("users", users), ("allow_insecure", allowInsecure ? "true" : nil),
+            ("data", data), ("http", http), ("kafka", kafka), ("kafka_advertised", kafkaAdvertised),
+            ("kafka_auto_create_topics", kafkaAutoCreateTopics), ("kafka_partitions", kafkaPartitions),
+            ("kafka_max_request", kafkaMaxRequest), ("kafka_max_connections", kafkaMaxConnections),
+            ("kafka_idle_timeout", kafkaIdleTimeout), ("users", users),
+            ("allow_insecure", allowInsecure ? "true" : nil),
             ("cors_origin", corsOrigin), ("log_level", logLevel), ("durability", durability),
             ("log_retention", logRetention),
             ("log_retention_bytes", logRetentionBytes), ("log_segment_bytes", logSegmentBytes),

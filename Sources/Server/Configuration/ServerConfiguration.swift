@@ -21,6 +21,10 @@ public struct ServerConfiguration: Sendable {
     public let host: String
     /// Port part of `http`; 0 takes any free one.
     public let port: Int
+    /// Where Kafka clients are listened to; nil: nowhere.
+    public let kafka: (host: String, port: Int)?
+    /// Whom Kafka clients are told to connect to; nil: the address they came to.
+    public let kafkaAdvertised: (host: String, port: Int)?
 
     /// Environment variables beginning with LOGSTORE_ that are no settings of the server.
     static let otherEnvironmentNames: Set<String> = [
@@ -55,8 +59,13 @@ public struct ServerConfiguration: Sendable {
         }
         self.values = values
         users = try User.parseList(values["users"]?.text ?? "")
-        (host, port) = try Self.parseAddress(values["http"]?.text ?? "")
-        try checkReach()
+        (host, port) = try Self.parseAddress(values["http"]?.text ?? "", setting: "http")
+        let kafkaText = values["kafka"]?.text ?? ""
+        kafka = kafkaText == "off" ? nil : try Self.parseAddress(kafkaText, setting: "kafka")
+        let advertised = values["kafka_advertised"]?.text ?? ""
+        kafkaAdvertised = advertised.isEmpty ? nil : try Self.parseAddress(advertised, setting: "kafka_advertised")
+        try checkReach("http", host)
+        if let kafka { try checkReach("kafka", kafka.host) }
     }
 
     private static func set(
@@ -74,8 +83,11 @@ public struct ServerConfiguration: Sendable {
     }
 
     /// Splits `host:port`, `[v6]:port` or `:port` (all addresses).
-    static func parseAddress(_ text: String) throws(ConfigurationError) -> (host: String, port: Int) {
-        let complaint = ConfigurationError("http = `\(text)`: wants ADDRESS:PORT such as 127.0.0.1:8123 or [::1]:8123")
+    static func parseAddress(
+        _ text: String, setting: String
+    ) throws(ConfigurationError) -> (host: String, port: Int) {
+        let complaint = ConfigurationError(
+            "\(setting) = `\(text)`: wants ADDRESS:PORT such as 127.0.0.1:8123 or [::1]:8123")
         guard let colon = text.lastIndex(of: ":"), let port = Int(text[text.index(after: colon)...]),
             (0...65_535).contains(port)
         else { throw complaint }
@@ -88,15 +100,17 @@ public struct ServerConfiguration: Sendable {
         return (host.isEmpty ? "0.0.0.0" : host, port)
     }
 
-    /// Whether only this machine can reach the address.
-    public var isLoopback: Bool {
+    /// Whether only this machine can reach the addresses.
+    public var isLoopback: Bool { Self.isLoopback(host) && (kafka.map { Self.isLoopback($0.host) } ?? true) }
+
+    private static func isLoopback(_ host: String) -> Bool {
         host == "localhost" || host == "::1" || host.hasPrefix("127.")
     }
 
-    private func checkReach() throws(ConfigurationError) {
-        guard !isLoopback, users.isEmpty, !flag("allow_insecure") else { return }
+    private func checkReach(_ setting: String, _ host: String) throws(ConfigurationError) {
+        guard !Self.isLoopback(host), users.isEmpty, !flag("allow_insecure") else { return }
         throw ConfigurationError(
-            "http = `\(values["http"]?.text ?? "")` can be reached from other machines, and no users are set: anyone who "
+            "\(setting) = `\(values[setting]?.text ?? "")` can be reached from other machines, and no users are set: anyone who "
                 + "reaches it could read, write and delete everything. Set users (users = name:password:role), listen on "
                 + "127.0.0.1, or say --allow-insecure if that is what you want.")
     }

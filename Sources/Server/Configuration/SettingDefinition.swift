@@ -58,6 +58,20 @@ extension SettingDefinition {
     public static let all: [SettingDefinition] = [
         SettingDefinition("data", .text, "/var/lib/logstore", "The data folder; created when absent."),
         SettingDefinition("http", .text, "127.0.0.1:8123", "Address and port for HTTP."),
+        SettingDefinition("kafka", .text, "127.0.0.1:9092", "Address and port for Kafka clients; off for none."),
+        SettingDefinition(
+            "kafka_advertised", .text, "",
+            "ADDRESS:PORT that Kafka clients are told to connect to; empty for the address they came to."),
+        SettingDefinition(
+            "kafka_auto_create_topics", .flag, "true",
+            "Create a topic when a Kafka client asks for one that is not there."
+        ),
+        SettingDefinition(
+            "kafka_partitions", .number(1...1024), "1", "Partitions of a topic created without a number of them."),
+        SettingDefinition("kafka_max_request", .bytes, "32M", "The longest request of a Kafka client."),
+        SettingDefinition(
+            "kafka_max_connections", .number(1...100_000), "4096", "Kafka connections held at once; more are closed."),
+        SettingDefinition("kafka_idle_timeout", .duration, "10m", "How long a silent Kafka connection is kept open."),
         SettingDefinition(
             "users", .text, "",
             "Who may come in: name:password:role, separated by commas; a role is admin, readonly or ingest. "

@@ -1,0 +1,69 @@
+import Disk
+import KafkaBroker
+import Logging
+import NIOCore
+import NIOPosix
+import ServiceLifecycle
+import Synchronization
+
+/// Kafka's listener: a broker with sockets in front of it, run until it is told to stop.
+struct KafkaServer: Service {
+    let host: String
+    let port: Int
+    let group: MultiThreadedEventLoopGroup
+    let broker: Broker
+    let needsAuthentication: Bool
+    let limits: KafkaLimits
+    let metrics: KafkaMetrics
+    let logger: Logger
+    let onRunning: @Sendable (Int) -> Void
+
+    func run() async throws {
+        let channel = try await bootstrap().bind(host: host, port: port).get()
+        onRunning(channel.localAddress?.port ?? 0)
+        await cancelWhenGracefulShutdown {
+            await withTaskCancellationHandler {
+                try? await channel.closeFuture.get()
+            } onCancel: {
+                channel.close(promise: nil)
+            }
+        }
+        broker.stop()
+    }
+
+    private func bootstrap() -> ServerBootstrap {
+        let memory = RequestMemory(maxBytes: limits.maxRequestBytes)
+        return ServerBootstrap(group: group)
+            .serverChannelOption(.backlog, value: 512)
+            .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
+            .childChannelOption(.autoRead, value: false)
+            .childChannelOption(.maxMessagesPerRead, value: 4)
+            .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
+            .childChannelOption(.writeBufferWaterMark, value: .init(low: 256 << 10, high: 1 << 20))
+            .childChannelOption(
+                .recvAllocator, value: AdaptiveRecvByteBufferAllocator(minimum: 1024, initial: 4096, maximum: 1 << 20)
+            )
+            .childChannelInitializer { channel in
+                if metrics.connections.load(ordering: .relaxed) >= limits.maxConnections {
+                    logger.warning("kafka: \(limits.maxConnections) connections are open; closing one more")
+                    return channel.close()
+                }
+                return channel.eventLoop.makeCompletedFuture {
+                    try channel.pipeline.syncOperations.addHandlers([
+                        IdleStateHandler(allTimeout: .milliseconds(limits.idleTimeoutMs)),
+                        KafkaConnection(
+                            broker: broker, limits: limits, memory: memory, metrics: metrics, logger: logger,
+                            isEncrypted: false, makeSession: session),
+                    ])
+                }
+            }
+    }
+
+    private func session(_ channel: any Channel) -> Session {
+        let local = channel.localAddress
+        return Session(
+            localHost: local?.ipAddress ?? host, localPort: Int32(clamping: local?.port ?? port),
+            remoteHost: channel.remoteAddress?.ipAddress ?? "unknown",
+            principal: needsAuthentication ? nil : .anonymous)
+    }
+}
