@@ -5,7 +5,7 @@ import Synchronization
 public struct LogSettings: Sendable {
     /// How many partitions `ensureTopic` gives a new topic.
     public var defaultPartitions = 1
-    /// The settings of a topic created without any.
+    /// The settings of all topics, as far as they do not say otherwise themselves.
     public var defaultConfig = TopicConfig()
     /// How many bytes of segment stand between two index entries.
     public var indexIntervalBytes = 4096

@@ -67,6 +67,12 @@ public final class LogStore: Sendable {
 
     // MARK: Topics
 
+    /// The settings of a topic that says nothing itself: what to begin from for a new topic, and to reset to.
+    public var defaultConfig: TopicConfig { environment.settings.defaultConfig.asDefaults }
+
+    /// How many partitions a topic gets whose creator does not say.
+    public var defaultPartitions: Int { environment.settings.defaultPartitions }
+
     /// All topics, by name.
     public var topics: [Topic] {
         topicsByName.withLock { $0.values.sorted { $0.name < $1.name } }
@@ -90,7 +96,7 @@ public final class LogStore: Sendable {
         _ name: String, partitions: Int, config: TopicConfig? = nil
     ) throws(LogStoreError) -> Topic {
         try Topic.validate(name: name)
-        let config = config ?? environment.settings.defaultConfig
+        let config = config ?? defaultConfig
         try config.validate()
         guard (1...environment.settings.maxPartitions).contains(partitions) else {
             throw LogStoreError(
@@ -270,7 +276,9 @@ public final class LogStore: Sendable {
                 report.problems.append(LogProblem(path: topicFolder, message: "is no topic's folder; left alone"))
                 return nil
             }
-            metadata = try TopicMetadata(try fileSystem.readFile(path, maxBytes: TopicMetadata.maxBytes), path: path)
+            metadata = try TopicMetadata(
+                try fileSystem.readFile(path, maxBytes: TopicMetadata.maxBytes), path: path,
+                defaults: environment.settings.defaultConfig)
         } catch {
             switch error.code {
             case .notFound, .corrupt, .truncated: break
@@ -312,7 +320,7 @@ public final class LogStore: Sendable {
             }
             return nil
         }
-        var config = TopicConfig()
+        var config = environment.settings.defaultConfig.asDefaults
         config.retentionMs = -1
         let count = min(environment.settings.maxPartitions, (numbers.last ?? 0) + 1)
         let metadata = TopicMetadata(id: environment.settings.makeTopicID(), partitionCount: count, config: config)

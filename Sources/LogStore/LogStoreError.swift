@@ -9,12 +9,16 @@ public struct LogStoreError: Error, Sendable, CustomStringConvertible {
         case corruptBatch
         /// A batch's checksum is right and what it holds contradicts itself.
         case invalidRecord
+        /// A record's timestamp is further from now than the topic allows, or of a kind that producers may not send.
+        case invalidTimestamp
         case messageTooLarge
         case unknownTopicOrPartition
         case topicExists
         case invalidTopicName
         case invalidPartitions
         case invalidConfig
+        /// What was asked for contradicts the topic's settings.
+        case policyViolation
         case unsupportedCompression
         /// No space left; the append left no trace and may be tried again once there is room.
         case diskFull
@@ -35,11 +39,17 @@ public struct LogStoreError: Error, Sendable, CustomStringConvertible {
     /// For a damaged place met while reading: the next offset that can be read.
     public let resumeOffset: Int64?
 
+    /// For an append that was refused because of single records: which ones, the first thousand at most.
+    public let recordErrors: [RecordError]
+
     /// Creates an error.
-    public init(_ code: Code, _ message: String, resumeOffset: Int64? = nil) {
+    public init(
+        _ code: Code, _ message: String, resumeOffset: Int64? = nil, recordErrors: [RecordError] = []
+    ) {
         self.code = code
         self.message = message
         self.resumeOffset = resumeOffset
+        self.recordErrors = recordErrors
     }
 
     /// The error of a file operation.
@@ -66,13 +76,29 @@ public struct LogStoreError: Error, Sendable, CustomStringConvertible {
         case .overloaded: 7
         case .messageTooLarge: 10
         case .invalidTopicName: 17
+        case .invalidTimestamp: 32
         case .topicExists: 36
         case .invalidPartitions: 37
         case .invalidConfig: 40
+        case .policyViolation: 44
         case .diskFull, .poisoned, .storage, .closed: 56
         case .unsupportedCompression: 76
         case .invalidRecord: 87
         }
+    }
+}
+
+/// What is wrong with one record of an append.
+public struct RecordError: Error, Sendable, Hashable {
+    /// The record's number in the append, from 0.
+    public let index: Int
+    /// A sentence.
+    public let message: String
+
+    /// Creates an error.
+    public init(index: Int, message: String) {
+        self.index = index
+        self.message = message
     }
 }
 

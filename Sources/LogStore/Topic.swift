@@ -59,6 +59,9 @@ struct TopicMetadata: Hashable {
     private static let magic: UInt32 = 0x4D54_534C
     private static let version: UInt16 = 1
     static let maxBytes = 1 << 16
+    /// Stands among the settings of a file that has those set on the topic itself, and no others. A file without it is
+    /// older and has them all: those equal to the server's count as not set.
+    private static let explicitName = "explicit"
 
     var id: UInt128
     var partitionCount: Int
@@ -71,8 +74,9 @@ struct TopicMetadata: Hashable {
         writer.uint64(UInt64(truncatingIfNeeded: id))
         writer.uint64(UInt64(truncatingIfNeeded: id >> 64))
         writer.uint32(UInt32(partitionCount))
-        writer.count(config.entries.count)
-        for (name, value) in config.entries {
+        let settings = [(name: Self.explicitName, value: "1")] + config.explicitEntries
+        writer.count(settings.count)
+        for (name, value) in settings {
             writer.string(name)
             writer.string(value)
         }
@@ -86,8 +90,10 @@ struct TopicMetadata: Hashable {
         self.config = config
     }
 
+    /// `defaults` are the server's settings for all topics.
+    ///
     /// Throws `.corrupt` or `.truncated` when the bytes are not what was written, `.incompatible` for a newer version.
-    init(_ bytes: [UInt8], path: String) throws(DiskError) {
+    init(_ bytes: [UInt8], path: String, defaults: TopicConfig) throws(DiskError) {
         var reader = ByteReader(bytes, name: path)
         guard bytes.count >= 8, try reader.uint32() == Self.magic else { throw reader.corrupt("no topic file") }
         let version = try reader.uint16()
@@ -101,12 +107,17 @@ struct TopicMetadata: Hashable {
         id = UInt128(try reader.uint64())
         id |= UInt128(try reader.uint64()) << 64
         partitionCount = Int(try reader.uint32())
-        config = TopicConfig()
+        config = defaults.asDefaults
+        var hasAll = true
         for _ in 0..<(try reader.count(max: reader.remaining)) {
             let name = try reader.string()
             let value = try reader.string()
+            if name == Self.explicitName { hasAll = false }
             // A setting this program does not know stays unused.
-            do { try config.set(name, to: value) } catch {}
+            try? config.set(name, to: value)
+        }
+        for (name, value) in config.explicitEntries where hasAll && value == defaults.text(of: name) {
+            try? config.reset(name, to: defaults)
         }
         guard reader.remaining == 4 else { throw reader.corrupt("bytes follow the settings") }
     }

@@ -83,7 +83,7 @@ public final class Store: Sendable {
         }
         let store = Store(
             folder: folder, fileSystem: fileSystem, clock: clock, logStore: logStore,
-            topicDefaults: logSettings.defaultConfig,
+            topicDefaults: logSettings.defaultConfig.asDefaults,
             catalog: catalog, configuration: configuration)
         catalog.startMaintenance()
         store.materializer.start()

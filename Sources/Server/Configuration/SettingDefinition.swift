@@ -89,9 +89,11 @@ extension SettingDefinition {
             "durability", .choice(["fsync", "interval", "os"]), "fsync",
             "When an append is acknowledged: once synced (fsync), at once and synced soon (interval), or left to the system (os)."
         ),
-        SettingDefinition("log_retention", .duration, "7d", "How long the log of a new topic keeps records."),
         SettingDefinition(
-            "log_retention_bytes", .bytes, "0", "The most bytes a partition's log keeps; 0 for no limit."),
+            "log_retention", .duration, "7d", "How long the log of a topic keeps records, unless the topic says."),
+        SettingDefinition(
+            "log_retention_bytes", .bytes, "0",
+            "The most bytes a partition's log keeps, unless the topic says; 0 for no limit."),
         SettingDefinition(
             "log_segment_bytes", .bytes, "128M", "The length at which a log segment is closed and a new one begun."),
 

@@ -19,7 +19,7 @@ struct LogFailure {
         case .unknownTopicOrPartition: 404
         case .topicExists: 409
         case .invalidTopicName, .invalidPartitions, .invalidConfig, .offsetOutOfRange, .invalidRecord,
-            .unsupportedCompression:
+            .invalidTimestamp, .policyViolation, .unsupportedCompression:
             400
         case .corruptBatch: 500
         }
@@ -32,7 +32,7 @@ struct LogFailure {
         case .corruptBatch: .corruptedData
         case .overloaded: .tooManyQueries
         case .invalidTopicName, .invalidPartitions, .invalidConfig, .invalidRecord, .unsupportedCompression,
-            .offsetOutOfRange:
+            .invalidTimestamp, .policyViolation, .offsetOutOfRange:
             .badArguments
         case .unknownTopicOrPartition: .unknownTable
         case .topicExists: .tableAlreadyExists
