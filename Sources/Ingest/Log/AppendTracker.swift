@@ -67,8 +67,9 @@ extension IngestError {
             code = .invalidTopic
         case .diskFull: code = .diskFull
         case .overloaded: code = .overloaded
-        case .messageTooLarge, .invalidRecord, .corruptBatch, .unsupportedCompression: code = .invalidValue
-        case .poisoned, .closed, .storage, .offsetOutOfRange: code = .unavailable
+        case .messageTooLarge, .invalidRecord, .invalidTimestamp, .corruptBatch, .unsupportedCompression:
+            code = .invalidValue
+        case .poisoned, .closed, .storage, .offsetOutOfRange, .policyViolation: code = .unavailable
         }
         self.init(code, error.message, cause: error)
     }
