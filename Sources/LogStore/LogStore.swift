@@ -6,9 +6,9 @@ import Synchronization
 /// Any thread may call anything; what is not `async` blocks and belongs on no event loop.
 public final class LogStore: Sendable {
     private let folder: String
-    private let environment: LogEnvironment
+    let environment: LogEnvironment
     private let topicsByName: Mutex<[String: Topic]>
-    /// Held while topics are created or deleted, apart from the table itself so that look-ups never wait for a disk.
+    /// Held while topics are created, grown or deleted, apart from the table itself so that look-ups never wait for a disk.
     private let changes = Monitor(false)
     private let offsets: GroupOffsets
     private let isClosed = Mutex(false)
@@ -83,28 +83,22 @@ public final class LogStore: Sendable {
 
     /// The partition; nil when there is none.
     public func partition(_ partition: TopicPartition) -> PartitionLog? {
-        guard let topic = topic(partition.topic), topic.partitions.indices.contains(Int(partition.partition)) else {
-            return nil
-        }
-        return topic.partitions[Int(partition.partition)]
+        guard let partitions = topic(partition.topic)?.partitions,
+            partitions.indices.contains(Int(partition.partition))
+        else { return nil }
+        return partitions[Int(partition.partition)]
     }
 
-    /// Creates a topic, durably. Throws `.invalidTopicName`, `.invalidPartitions`, `.invalidConfig`, `.topicExists`,
+    /// Creates a topic, durably. Throws `.invalidTopicName` (also for a name that differs from another topic's in `.` and
+    /// `_` alone), `.invalidPartitions`, `.invalidConfig`, `.topicExists`,
     /// `.diskFull`, `.storage`. Blocks.
     @discardableResult
     public func createTopic(
         _ name: String, partitions: Int, config: TopicConfig? = nil
     ) throws(LogStoreError) -> Topic {
-        try Topic.validate(name: name)
         let config = config ?? defaultConfig
-        try config.validate()
-        guard (1...environment.settings.maxPartitions).contains(partitions) else {
-            throw LogStoreError(
-                .invalidPartitions,
-                "a topic has 1 to \(environment.settings.maxPartitions) partitions, not \(partitions)")
-        }
         return try changing { () throws(LogStoreError) in
-            guard topic(name) == nil else { throw LogStoreError(.topicExists, "topic \"\(name)\" exists") }
+            try checkCreation(of: name, partitions: partitions, config: config)
             return try create(name, partitions, config)
         }
     }
@@ -169,7 +163,7 @@ public final class LogStore: Sendable {
         return deletedBytes
     }
 
-    /// Calls `call` after each creation and deletion of a topic, on the thread that did it, for as long as the store
+    /// Calls `call` after each creation, growth and deletion of a topic, on the thread that did it, for as long as the store
     /// lives. Whoever created a topic gets it only after the call has returned, so the call sees its first append.
     public func onTopicsChanged(_ call: @escaping @Sendable () -> Void) {
         topicObservers.withLock { $0.append(call) }
@@ -217,8 +211,8 @@ public final class LogStore: Sendable {
     static func topicsFolder(_ folder: String) -> String { folder + "/topics" }
     static func deletedFolder(_ folder: String) -> String { folder + "/deleted" }
 
-    /// Runs `body` while no other topic is created or deleted.
-    private func changing<Result>(_ body: () throws(LogStoreError) -> Result) throws(LogStoreError) -> Result {
+    /// Runs `body` while no other topic is created, grown or deleted, and tells the observers afterwards.
+    func changing<Result>(_ body: () throws(LogStoreError) -> Result) throws(LogStoreError) -> Result {
         changes.wait { isBusy -> Void? in
             if isBusy { return nil }
             isBusy = true

@@ -1,4 +1,5 @@
 import Disk
+import Synchronization
 
 /// A topic: a name, settings and partitions.
 public final class Topic: Sendable {
@@ -6,12 +7,12 @@ public final class Topic: Sendable {
     public let name: String
     /// A number that no other topic has or had.
     public let id: UInt128
-    /// The partitions, by number.
-    public let partitions: [PartitionLog]
-
     let folder: String
+    let configuration: ConfigurationBox
     private let fileSystem: any FileSystem
-    private let configuration: ConfigurationBox
+    private let partitionList: Mutex<[PartitionLog]>
+    /// Held while the topic's file is replaced.
+    private let fileChanges = Mutex(())
 
     init(
         name: String, id: UInt128, partitions: [PartitionLog], folder: String, fileSystem: any FileSystem,
@@ -19,11 +20,14 @@ public final class Topic: Sendable {
     ) {
         self.name = name
         self.id = id
-        self.partitions = partitions
+        partitionList = Mutex(partitions)
         self.folder = folder
         self.fileSystem = fileSystem
         self.configuration = configuration
     }
+
+    /// The partitions, by number. There may be more later, never fewer.
+    public var partitions: [PartitionLog] { partitionList.withLock { $0 } }
 
     /// The settings.
     public var config: TopicConfig { configuration.value }
@@ -31,11 +35,25 @@ public final class Topic: Sendable {
     /// Replaces the settings, durably. Throws `.invalidConfig`, `.diskFull` or `.storage`. Blocks.
     public func alter(_ config: TopicConfig) throws(LogStoreError) {
         try config.validate()
-        let metadata = TopicMetadata(id: id, partitionCount: partitions.count, config: config)
+        try fileChanges.withLock { _ throws(LogStoreError) in
+            try store(TopicMetadata(id: id, partitionCount: partitions.count, config: config))
+            configuration.value = config
+        }
+    }
+
+    /// Takes in more partitions, durably: readers see them once the topic's file counts them.
+    func add(_ added: [PartitionLog]) throws(LogStoreError) {
+        try fileChanges.withLock { _ throws(LogStoreError) in
+            let all = partitions + added
+            try store(TopicMetadata(id: id, partitionCount: all.count, config: config))
+            partitionList.withLock { $0 = all }
+        }
+    }
+
+    private func store(_ metadata: TopicMetadata) throws(LogStoreError) {
         try translating { () throws(DiskError) in
             try fileSystem.replaceFile(folder + "/" + TopicMetadata.fileName, with: metadata.encoded)
         }
-        configuration.value = config
     }
 
     /// Kafka's rule: 1 to 249 of `a–z A–Z 0–9 . _ -`, and not `.` or `..`. Throws `.invalidTopicName`.
