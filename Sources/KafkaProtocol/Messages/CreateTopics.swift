@@ -108,10 +108,10 @@ public struct CreateTopicsResponse: WireStruct {
             try coder.field(&name)
             try coder.field(&error)
             try coder.field(&errorMessage, .from(1))
-            try coder.tagged(0, &configError, isPresent: configError != .none)
             try coder.field(&partitionCount, .from(5))
             try coder.field(&replicationFactor, .from(5))
             try coder.field(&configs, .from(5))
+            try coder.tagged(0, &configError, isPresent: configError != .none)
         }
     }
 
