@@ -3,20 +3,23 @@ import Disk
 /// An append waiting for its sync.
 final class AppendRequest: @unchecked Sendable {
     let log: PartitionLog
-    let batches: [[UInt8]]
+    let batches: [ArraySlice<UInt8>]
     let headers: [RecordBatch]
+    /// What the only batch says when it ends a transaction.
+    let marker: TransactionMarker?
     let sizeBytes: Int
     /// Set by the writer once the bytes have their place.
     var result: AppendResult?
     private let completion: @Sendable (Result<AppendResult, LogStoreError>) -> Void
 
     init(
-        log: PartitionLog, batches: [[UInt8]], headers: [RecordBatch],
+        log: PartitionLog, batches: [ArraySlice<UInt8>], headers: [RecordBatch], marker: TransactionMarker? = nil,
         completion: @escaping @Sendable (Result<AppendResult, LogStoreError>) -> Void
     ) {
         self.log = log
         self.batches = batches
         self.headers = headers
+        self.marker = marker
         self.completion = completion
         sizeBytes = batches.reduce(0) { $0 + $1.count }
     }

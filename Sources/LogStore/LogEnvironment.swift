@@ -13,6 +13,12 @@ public struct LogSettings: Sendable {
     public var maxWaitingBytes = 64 << 20
     /// The most partitions one topic may have.
     public var maxPartitions = 1024
+    /// How long a partition remembers a producer that writes nothing, in milliseconds.
+    public var producerExpiryMs: Int64 = 86_400_000
+    /// How many producers a partition remembers at most.
+    public var maxProducers = 100_000
+    /// How many of its aborted transactions a partition keeps in memory; more go to files.
+    public var maxAbortedInMemory = 16_384
     /// Makes the ids of new topics.
     public var makeTopicID: @Sendable () -> UInt128 = { UInt128.random(in: 1...UInt128.max) }
 

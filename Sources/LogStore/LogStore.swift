@@ -11,6 +11,7 @@ public final class LogStore: Sendable {
     /// Held while topics are created, grown or deleted, apart from the table itself so that look-ups never wait for a disk.
     private let changes = Monitor(false)
     private let offsets: GroupOffsets
+    private let producerIDs: ProducerIDs
     private let isClosed = Mutex(false)
     private let topicObservers = Mutex<[@Sendable () -> Void]>([])
 
@@ -19,12 +20,13 @@ public final class LogStore: Sendable {
 
     private init(
         folder: String, environment: LogEnvironment, topics: [String: Topic], offsets: GroupOffsets,
-        recovery: RecoveryReport
+        producerIDs: ProducerIDs, recovery: RecoveryReport
     ) {
         self.folder = folder
         self.environment = environment
         topicsByName = Mutex(topics)
         self.offsets = offsets
+        self.producerIDs = producerIDs
         self.recovery = recovery
     }
 
@@ -49,8 +51,11 @@ public final class LogStore: Sendable {
             if let topic = try openTopic(name, folder, environment, &report) { topics[name] = topic }
         }
         let offsets = try GroupOffsets(folder: folder, environment: environment, report: &report)
+        let producerIDs = try ProducerIDs(folder: folder, environment: environment, report: &report)
         environment.committer.start()
-        return LogStore(folder: folder, environment: environment, topics: topics, offsets: offsets, recovery: report)
+        return LogStore(
+            folder: folder, environment: environment, topics: topics, offsets: offsets, producerIDs: producerIDs,
+            recovery: report)
     }
 
     /// Writes and syncs what waits, then ends the writer's thread; later appends fail with `.closed`. Idempotent.
@@ -168,6 +173,10 @@ public final class LogStore: Sendable {
     public func onTopicsChanged(_ call: @escaping @Sendable () -> Void) {
         topicObservers.withLock { $0.append(call) }
     }
+
+    /// An id for a producer that numbers its batches, never given before and never again, whatever crashes. Throws
+    /// `.diskFull` or `.storage`. Blocks now and then.
+    public func allocateProducerID() throws(LogStoreError) -> Int64 { try producerIDs.allocate() }
 
     // MARK: Consumer groups
 

@@ -20,6 +20,16 @@ public struct LogStoreError: Error, Sendable, CustomStringConvertible {
         /// What was asked for contradicts the topic's settings.
         case policyViolation
         case unsupportedCompression
+        /// A producer's batch does not follow its last one.
+        case outOfOrderSequence
+        /// A producer's batch was stored so long ago that its offset is no longer known.
+        case duplicateSequence
+        /// Another instance of the producer, of a later epoch, has taken over.
+        case invalidProducerEpoch
+        /// A producer's batch does not fit its transaction.
+        case invalidTransactionState
+        /// A transaction marker comes from a coordinator that another has replaced.
+        case coordinatorFenced
         /// No space left; the append left no trace and may be tried again once there is room.
         case diskFull
         /// The partition takes no more appends until the store is opened again: a sync failed.
@@ -81,6 +91,11 @@ public struct LogStoreError: Error, Sendable, CustomStringConvertible {
         case .invalidPartitions: 37
         case .invalidConfig: 40
         case .policyViolation: 44
+        case .outOfOrderSequence: 45
+        case .duplicateSequence: 46
+        case .invalidProducerEpoch: 47
+        case .invalidTransactionState: 48
+        case .coordinatorFenced: 52
         case .diskFull, .poisoned, .storage, .closed: 56
         case .unsupportedCompression: 76
         case .invalidRecord: 87
@@ -108,6 +123,16 @@ func translating<Result>(_ body: () throws(DiskError) -> Result) throws(LogStore
         return try body()
     } catch {
         throw LogStoreError(error)
+    }
+}
+
+extension ArraySlice<UInt8> {
+    /// `withUnsafeBytes` that keeps the type of what `body` throws.
+    @inline(__always)
+    func withBytes<Result, Failure: Error>(
+        _ body: (UnsafeRawBufferPointer) throws(Failure) -> Result
+    ) throws(Failure) -> Result {
+        try withUnsafeBufferPointer { bytes throws(Failure) in try body(UnsafeRawBufferPointer(bytes)) }
     }
 }
 

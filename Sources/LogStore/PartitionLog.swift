@@ -70,12 +70,23 @@ public final class PartitionLog: Sendable {
     ///
     /// Throws what `RecordBatch.init(verifying:…)` does, `.diskFull` (no trace is left; may be tried again),
     /// `.poisoned`, `.overloaded`, `.closed`, `.storage`, and `.unknownTopicOrPartition` for a deleted topic.
+    ///
+    /// Batches that a producer numbered are each stored once: one of its last five again gives the offset it has, and
+    /// is not written. What does not follow its last one throws `.outOfOrderSequence`, `.duplicateSequence` (it was
+    /// stored; where is forgotten), `.invalidProducerEpoch` or `.invalidTransactionState`.
     public func append(
         _ batches: [[UInt8]], checking check: BatchCheck = .records
     ) async throws(LogStoreError) -> AppendResult {
-        let headers = try verify(batches, check)
+        try await append(batches.map { $0[...] }, checking: check)
+    }
+
+    /// The same for pieces of larger arrays, a request's say: they are copied only into what is written to the disk.
+    @_disfavoredOverload
+    public func append(
+        _ batches: [ArraySlice<UInt8>], checking check: BatchCheck = .records
+    ) async throws(LogStoreError) -> AppendResult {
         let outcome: Result<AppendResult, LogStoreError> = await withCheckedContinuation { continuation in
-            enqueue(batches, headers) { continuation.resume(returning: $0) }
+            append(batches, checking: check) { continuation.resume(returning: $0) }
         }
         return try outcome.get()
     }
@@ -84,13 +95,7 @@ public final class PartitionLog: Sendable {
     public func appendBlocking(
         _ batches: [[UInt8]], checking check: BatchCheck = .records
     ) throws(LogStoreError) -> AppendResult {
-        let headers = try verify(batches, check)
-        let outcome = Monitor<Result<AppendResult, LogStoreError>?>(nil)
-        enqueue(batches, headers) { result in outcome.update { $0 = result } }
-        guard let result = outcome.wait(until: { $0 }) else {
-            throw LogStoreError(.closed, "the log is closed")
-        }
-        return try result.get()
+        try waiting { append(batches.map { $0[...] }, checking: check, completion: $0) }
     }
 
     /// The same, calling `completion` from the log's writer thread (or at once, when the append is refused): it must
@@ -99,14 +104,87 @@ public final class PartitionLog: Sendable {
         _ batches: [[UInt8]], checking check: BatchCheck = .records,
         completion: @escaping @Sendable (Result<AppendResult, LogStoreError>) -> Void
     ) {
+        append(batches.map { $0[...] }, checking: check, completion: completion)
+    }
+
+    /// The same for pieces of larger arrays.
+    @_disfavoredOverload
+    public func append(
+        _ batches: [ArraySlice<UInt8>], checking check: BatchCheck = .records,
+        completion: @escaping @Sendable (Result<AppendResult, LogStoreError>) -> Void
+    ) {
         do throws(LogStoreError) {
-            enqueue(batches, try verify(batches, check), completion)
+            let headers = try verify(batches, check)
+            enqueue(AppendRequest(log: self, batches: batches, headers: headers, completion: completion))
         } catch {
             completion(.failure(error))
         }
     }
 
-    private func verify(_ batches: [[UInt8]], _ check: BatchCheck) throws(LogStoreError) -> [RecordBatch] {
+    /// Ends the producer's open transaction in this partition: writes a marker, which calls `completion` like an
+    /// append. Without an open transaction it still shuts out lower epochs.
+    ///
+    /// Fails with `.invalidProducerEpoch` when a later epoch was seen, `.coordinatorFenced` when a later coordinator
+    /// was, and as appends do.
+    public func appendMarker(
+        commit: Bool, producerID: Int64, producerEpoch: Int16, coordinatorEpoch: Int32,
+        completion: @escaping @Sendable (Result<AppendResult, LogStoreError>) -> Void
+    ) {
+        guard producerID >= 0, producerEpoch >= 0 else {
+            completion(
+                .failure(
+                    LogStoreError(.invalidRecord, "a transaction of producer \(producerID), epoch \(producerEpoch)")))
+            return
+        }
+        let marker = TransactionMarker(
+            producerID: producerID, producerEpoch: producerEpoch, isCommit: commit, coordinatorEpoch: coordinatorEpoch)
+        do throws(LogStoreError) {
+            let bytes = try marker.batch(timestampMs: environment.clock.nowMs())
+            let header = try bytes.withBytes { bytes throws(LogStoreError) in try RecordBatch(parsing: bytes) }
+            enqueue(
+                AppendRequest(
+                    log: self, batches: [bytes[...]], headers: [header], marker: marker, completion: completion))
+        } catch {
+            completion(.failure(error))
+        }
+    }
+
+    /// The same, suspending until the marker is as durable as the topic asks.
+    public func appendMarker(
+        commit: Bool, producerID: Int64, producerEpoch: Int16, coordinatorEpoch: Int32
+    ) async throws(LogStoreError) -> AppendResult {
+        let outcome: Result<AppendResult, LogStoreError> = await withCheckedContinuation { continuation in
+            appendMarker(
+                commit: commit, producerID: producerID, producerEpoch: producerEpoch,
+                coordinatorEpoch: coordinatorEpoch
+            ) { continuation.resume(returning: $0) }
+        }
+        return try outcome.get()
+    }
+
+    /// The same, blocking the calling thread.
+    public func appendMarkerBlocking(
+        commit: Bool, producerID: Int64, producerEpoch: Int16, coordinatorEpoch: Int32
+    ) throws(LogStoreError) -> AppendResult {
+        try waiting {
+            appendMarker(
+                commit: commit, producerID: producerID, producerEpoch: producerEpoch,
+                coordinatorEpoch: coordinatorEpoch, completion: $0)
+        }
+    }
+
+    private func waiting(
+        _ start: (@escaping @Sendable (Result<AppendResult, LogStoreError>) -> Void) -> Void
+    ) throws(LogStoreError) -> AppendResult {
+        let outcome = Monitor<Result<AppendResult, LogStoreError>?>(nil)
+        start { result in outcome.update { $0 = result } }
+        guard let result = outcome.wait(until: { $0 }) else {
+            throw LogStoreError(.closed, "the log is closed")
+        }
+        return try result.get()
+    }
+
+    private func verify(_ batches: [ArraySlice<UInt8>], _ check: BatchCheck) throws(LogStoreError) -> [RecordBatch] {
         let maxBytes = Int(clamping: configuration.value.maxMessageBytes)
         guard !batches.isEmpty else { throw LogStoreError(.invalidRecord, "an append without record batches") }
         var headers: [RecordBatch] = []
@@ -118,16 +196,12 @@ public final class PartitionLog: Sendable {
         return headers
     }
 
-    private func enqueue(
-        _ batches: [[UInt8]], _ headers: [RecordBatch],
-        _ completion: @escaping @Sendable (Result<AppendResult, LogStoreError>) -> Void
-    ) {
+    private func enqueue(_ request: AppendRequest) {
         if let failure = state.withLock({ $0.failure }) {
-            completion(.failure(failure))
+            request.fail(failure)
             return
         }
-        environment.committer.append(
-            AppendRequest(log: self, batches: batches, headers: headers, completion: completion))
+        environment.committer.append(request)
     }
 
     // MARK: What is there
@@ -137,6 +211,13 @@ public final class PartitionLog: Sendable {
 
     /// The offset after the last record that can be read: that the next record gets, when nothing is being written.
     public var endOffset: Int64 { state.withLock { $0.segments[$0.segments.count - 1].endOffset } }
+
+    /// The offset up to which the outcome of all transactions is known: the first record of the earliest open one, else
+    /// the end offset. Readers of committed records read to here.
+    public var lastStableOffset: Int64 { state.withLock { $0.lastStableOffset } }
+
+    /// How many producers with numbered batches are remembered.
+    public var producerCount: Int { state.withLock { $0.producerCount } }
 
     /// Bytes of all segments that can be read.
     public var sizeBytes: Int64 { state.withLock { $0.segments.reduce(0) { $0 + $1.sizeBytes } } }

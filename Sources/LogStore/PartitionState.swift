@@ -38,6 +38,15 @@ struct PartitionState {
     var hints: [ReadHint] = []
     /// The sealed segment read last.
     var cached: SealedSegment?
+    /// The first offset of the earliest transaction that is open.
+    var firstOpenOffset: Int64?
+    var aborted = AbortedIndex()
+    var producerCount = 0
+
+    var lastStableOffset: Int64 {
+        let end = segments[segments.count - 1].endOffset
+        return min(end, max(segments[0].baseOffset, firstOpenOffset ?? end))
+    }
 
     private static let maxHints = 8
 

@@ -37,9 +37,15 @@ final class PartitionWriter: @unchecked Sendable {
     private var written: [AppendRequest] = []
     private var notes: [(batch: RecordBatch, position: Int64)] = []
 
+    /// What is known of producers at `cursor`.
+    var producers: ProducerTable
+    /// What was known at `bufferStart`.
+    private var bufferMark: ProducerTable.Mark
+    let snapshots: ProducerSnapshots
+
     init(
         file: any File, baseOffset: Int64, indexFiles: SegmentIndexFiles, recoveryFile: (any File)?, cursor: Cursor,
-        firstRecordMs: Int64?
+        firstRecordMs: Int64?, producers: ProducerTable, snapshots: ProducerSnapshots
     ) {
         self.file = file
         self.baseOffset = baseOffset
@@ -50,7 +56,13 @@ final class PartitionWriter: @unchecked Sendable {
         durable = cursor
         published = cursor
         bufferStart = cursor
+        self.producers = producers
+        bufferMark = producers.mark
+        self.snapshots = snapshots
     }
+
+    /// The transactions that are open, by first offset.
+    var openTransactions: [OpenTransaction] { producers.open }
 
     /// Whether bytes were written that are not synced.
     var isDirty: Bool { durable.position < cursor.position }
@@ -78,7 +90,7 @@ final class PartitionWriter: @unchecked Sendable {
                     continue
                 }
             }
-            stage(request, nowMs)
+            stageIfNew(request, nowMs)
             if buffer.count >= Self.bufferBytes { flush(log) }
         }
         flush(log)
@@ -93,8 +105,32 @@ final class PartitionWriter: @unchecked Sendable {
         return cursor.nextOffset + records - baseOffset > Int64(Int32.max)
     }
 
+    /// Gives the request its place unless its producer may not write it, or has written it before.
+    private func stageIfNew(_ request: AppendRequest, _ nowMs: Int64) {
+        if bufferRequests.isEmpty {
+            bufferStart = cursor
+            bufferMark = producers.mark
+        }
+        do throws(LogStoreError) {
+            if let marker = request.marker {
+                try producers.end(marker, at: cursor.nextOffset, nowMs: nowMs)
+                return stage(request, nowMs)
+            }
+            switch try producers.admit(request.headers, at: cursor.nextOffset, nowMs: nowMs) {
+            case .new:
+                stage(request, nowMs)
+            case .stored(let baseOffset, let nextOffset, let appendTimeMs):
+                request.result = AppendResult(
+                    baseOffset: baseOffset, nextOffset: nextOffset, appendTimeMs: appendTimeMs)
+                // What is not published yet shares the fate of what it repeats.
+                if nextOffset <= published.nextOffset { request.succeed() } else { bufferRequests.append(request) }
+            }
+        } catch {
+            request.fail(error)
+        }
+    }
+
     private func stage(_ request: AppendRequest, _ nowMs: Int64) {
-        if bufferRequests.isEmpty { bufferStart = cursor }
         let first = cursor.nextOffset
         for (bytes, header) in zip(request.batches, request.headers) {
             let start = buffer.count
@@ -122,11 +158,13 @@ final class PartitionWriter: @unchecked Sendable {
         guard !bufferRequests.isEmpty else { return }
         let requests = bufferRequests
         do throws(DiskError) {
-            try file.write(buffer, at: UInt64(bufferStart.position))
+            if !buffer.isEmpty { try file.write(buffer, at: UInt64(bufferStart.position)) }
             written += requests
             notes += bufferNotes
+            producers.settle()
         } catch {
             cursor = bufferStart
+            producers.rollBack(to: bufferMark)
             if cursor.position == 0 { firstRecordMs = nil }
             let isFull = error.code == .full
             var failure = LogStoreError(error)
@@ -172,13 +210,16 @@ final class PartitionWriter: @unchecked Sendable {
     private func writeRecoveryPoint(isClean: Bool) {
         let point = RecoveryPoint(
             segmentBaseOffset: baseOffset, positionBytes: durable.position, nextOffset: durable.nextOffset,
-            maxTimestampMs: durable.maxTimestampMs, isClean: isClean)
+            maxTimestampMs: durable.maxTimestampMs, isClean: isClean,
+            hasProducers: !producers.isEmpty || snapshots.hasAborted)
         // A hint for recovery: without it there is only more to scan.
         try? recoveryFile?.write(point.encoded, at: 0)
     }
 
     private func publish(_ log: PartitionLog) {
         published = cursor
+        let aborted = producers.takeAborted()
+        if !aborted.isEmpty { snapshots.hasAborted = true }
         let (observers, newOffsets, newTimes) = log.state.withLock { state in
             for (batch, position) in notes {
                 state.activeIndexes.note(
@@ -189,6 +230,9 @@ final class PartitionWriter: @unchecked Sendable {
             state.segments[last].endOffset = cursor.nextOffset
             state.segments[last].sizeBytes = cursor.position
             state.segments[last].maxTimestampMs = cursor.maxTimestampMs
+            state.aborted.recent += aborted
+            state.firstOpenOffset = producers.open.first?.firstOffset
+            state.producerCount = producers.entries.count
             return (
                 Array(state.observers.values),
                 Array(state.activeIndexes.offsets.entries[indexFiles.writtenOffsets...]),
@@ -200,6 +244,11 @@ final class PartitionWriter: @unchecked Sendable {
         written = []
         for observer in observers { observer(cursor.nextOffset) }
         indexFiles.write(offsets: newOffsets[...], times: newTimes[...])
+        if !aborted.isEmpty,
+            log.state.withLock({ $0.aborted.recent.count }) > log.environment.settings.maxAbortedInMemory
+        {
+            saveProducers(log)
+        }
     }
 
     /// Ends the log, failing who waits: after a failed sync nobody knows what is on the disk, and a second one would
@@ -217,6 +266,21 @@ final class PartitionWriter: @unchecked Sendable {
         written = []
         notes = []
         return failure
+    }
+
+    // MARK: Producers
+
+    /// Forgets producers not heard of for too long.
+    func expireProducers(_ log: PartitionLog) {
+        producers.expire(nowMs: log.environment.clock.nowMs())
+        log.state.withLock { $0.producerCount = producers.entries.count }
+    }
+
+    /// Writes what is known of producers, which must be true of what is synced and published, for the next start.
+    func saveProducers(_ log: PartitionLog) {
+        guard !isDirty, published == cursor else { return }
+        producers.expire(nowMs: log.environment.clock.nowMs())
+        snapshots.save(producers, at: cursor.nextOffset, log)
     }
 
     // MARK: Segments
@@ -257,6 +321,7 @@ final class PartitionWriter: @unchecked Sendable {
         published = cursor
         firstRecordMs = nil
         writeRecoveryPoint(isClean: false)
+        saveProducers(log)
     }
 
     /// Begins a new segment when the one being written holds anything.
@@ -274,6 +339,7 @@ final class PartitionWriter: @unchecked Sendable {
     /// Syncs everything and says in the recovery point that it did, so that the next start need not scan.
     func close(_ log: PartitionLog) {
         guard log.failure == nil, sync(log) else { return }
+        saveProducers(log)
         let isClean = indexFiles.seal(syncing: true)
         writeRecoveryPoint(isClean: isClean)
         try? recoveryFile?.sync()

@@ -59,6 +59,12 @@ public struct RecordBatch: Sendable, Hashable {
     public var codec: Codec? { Codec(rawValue: UInt8(attributes & 7)) }
     /// Whether the timestamps are the broker's: then `maxTimestampMs` is that of every record.
     public var hasAppendTime: Bool { attributes & 0x08 != 0 }
+    /// Whether it belongs to a transaction.
+    public var isTransactional: Bool { attributes & 0x10 != 0 }
+    /// Whether a producer numbered it.
+    public var hasProducer: Bool { producerID >= 0 }
+    /// The last record's sequence number; of meaning only with a producer.
+    public var lastSequence: Int32 { Self.sequence(baseSequence, plus: lastOffsetDelta) }
     /// Whether it is a transaction marker, which only a broker writes.
     public var isControl: Bool { attributes & 0x20 != 0 }
 
@@ -104,39 +110,60 @@ public struct RecordBatch: Sendable, Hashable {
     public init(
         verifying bytes: [UInt8], maxBytes: Int, checkingRecords: Bool
     ) throws(LogStoreError) {
-        let batch = try bytes.withBytes { bytes throws(LogStoreError) in
-            let batch = try RecordBatch(parsing: bytes)
-            guard batch.sizeBytes == bytes.count else {
-                throw LogStoreError(
-                    .corruptBatch, "a record batch says it has \(batch.sizeBytes) bytes, and has \(bytes.count)")
-            }
-            guard bytes.count <= maxBytes else {
-                throw LogStoreError(
-                    .messageTooLarge, "a record batch of \(bytes.count) bytes; at most \(maxBytes) are taken")
-            }
-            guard batch.hasRightChecksum(bytes) else {
-                throw LogStoreError(.corruptBatch, "a record batch whose checksum is wrong")
-            }
-            guard batch.codec != nil else {
-                throw LogStoreError(.unsupportedCompression, "a record batch of unknown codec \(batch.attributes & 7)")
-            }
-            guard !batch.isControl else {
-                throw LogStoreError(.invalidRecord, "a producer sent a control batch")
-            }
-            guard batch.recordCount >= 1, batch.lastOffsetDelta == batch.recordCount - 1 else {
-                throw LogStoreError(
-                    .invalidRecord,
-                    "a record batch of \(batch.recordCount) records whose last is number \(batch.lastOffsetDelta)")
-            }
-            if checkingRecords {
-                // Decompressed, a batch may be larger, but not without bound.
-                let limit = max(maxBytes, 1 << 20) * Self.maxExpansion
-                try batch.forEachRecord(in: bytes, maxDecompressedBytes: limit) { _ in }
-            }
-            return batch
+        self = try bytes.withBytes { bytes throws(LogStoreError) in
+            try RecordBatch(verifying: bytes, maxBytes: maxBytes, checkingRecords: checkingRecords)
         }
-        self = batch
     }
+
+    /// The same for a piece of a larger array, a request's say.
+    public init(
+        verifying bytes: ArraySlice<UInt8>, maxBytes: Int, checkingRecords: Bool
+    ) throws(LogStoreError) {
+        self = try bytes.withBytes { bytes throws(LogStoreError) in
+            try RecordBatch(verifying: bytes, maxBytes: maxBytes, checkingRecords: checkingRecords)
+        }
+    }
+
+    private init(
+        verifying bytes: UnsafeRawBufferPointer, maxBytes: Int, checkingRecords: Bool
+    ) throws(LogStoreError) {
+        try self.init(parsing: bytes)
+        guard sizeBytes == bytes.count else {
+            throw LogStoreError(
+                .corruptBatch, "a record batch says it has \(sizeBytes) bytes, and has \(bytes.count)")
+        }
+        guard bytes.count <= maxBytes else {
+            throw LogStoreError(
+                .messageTooLarge, "a record batch of \(bytes.count) bytes; at most \(maxBytes) are taken")
+        }
+        guard hasRightChecksum(bytes) else {
+            throw LogStoreError(.corruptBatch, "a record batch whose checksum is wrong")
+        }
+        guard codec != nil else {
+            throw LogStoreError(.unsupportedCompression, "a record batch of unknown codec \(attributes & 7)")
+        }
+        guard !isControl else {
+            throw LogStoreError(.invalidRecord, "a producer sent a control batch")
+        }
+        guard recordCount >= 1, lastOffsetDelta == recordCount - 1 else {
+            throw LogStoreError(
+                .invalidRecord, "a record batch of \(recordCount) records whose last is number \(lastOffsetDelta)")
+        }
+        guard hasProducer ? producerEpoch >= 0 && baseSequence >= 0 : !isTransactional else {
+            throw LogStoreError(
+                .invalidRecord,
+                "a record batch of producer \(producerID), epoch \(producerEpoch), sequence number \(baseSequence)"
+                    + (isTransactional ? " in a transaction" : ""))
+        }
+        if checkingRecords {
+            // Decompressed, a batch may be larger, but not without bound.
+            let limit = max(maxBytes, 1 << 20) * Self.maxExpansion
+            try forEachRecord(in: bytes, maxDecompressedBytes: limit) { _ in }
+        }
+    }
+
+    /// The sequence number `count` after another: after 2^31 - 1 comes 0.
+    static func sequence(_ sequence: Int32, plus count: Int32) -> Int32 { (sequence &+ count) & Int32.max }
 
     /// How many times its compressed size a batch may grow when it is checked.
     static let maxExpansion = 16

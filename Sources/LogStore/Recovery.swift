@@ -59,13 +59,18 @@ struct Recovery {
             cursor: PartitionWriter.Cursor(
                 position: active.segment.sizeBytes, nextOffset: active.segment.endOffset,
                 maxTimestampMs: active.segment.maxTimestampMs),
-            firstRecordMs: active.firstRecordMs)
-        writer.noteRecovered()
-        return PartitionLog(
+            firstRecordMs: active.firstRecordMs,
+            producers: ProducerTable(
+                maxCount: environment.settings.maxProducers, expiryMs: environment.settings.producerExpiryMs),
+            snapshots: ProducerSnapshots(folder: folder, environment: environment))
+        let log = PartitionLog(
             topic: topic, partition: partition, folder: folder, environment: environment,
             configuration: configuration,
             state: PartitionState(segments: segments, activeFile: active.file, activeIndexes: active.indexes),
             writer: writer)
+        try ProducerRecovery(log: log).run(names, point)
+        writer.noteRecovered()
+        return log
     }
 
     private func readRecoveryPoint() -> RecoveryPoint? {

@@ -7,6 +7,9 @@ extension PartitionLog {
     @discardableResult
     public func applyRetention() throws(LogStoreError) -> Int64 {
         let nowMs = environment.clock.nowMs()
+        if producerCount > 0 {
+            _ = environment.committer.enqueue { [self] in writer.expireProducers(self) }
+        }
         try rollExpired(nowMs)
         var deletedBytes: Int64 = 0
         while let segment = takeExpired(nowMs) {

@@ -6,6 +6,10 @@ enum SegmentFormat {
     static let logSuffix = ".log"
     static let offsetIndexSuffix = ".index"
     static let timeIndexSuffix = ".timeindex"
+    /// What was known of producers when the log ended at the offset in the name.
+    static let producersSuffix = ".producers"
+    /// Aborted transactions, the first of which ended at the offset in the name.
+    static let abortedSuffix = ".aborted"
     /// How far the partition was synced.
     static let recoveryPointName = "recovery-point"
 
@@ -19,11 +23,14 @@ enum SegmentFormat {
     }
 
     /// The base offset that a `.log` file's name says; nil for other names.
-    static func baseOffset(ofLog name: String) -> Int64? {
-        guard name.hasSuffix(logSuffix), name.utf8.count == digits + logSuffix.utf8.count,
+    static func baseOffset(ofLog name: String) -> Int64? { offset(in: name, logSuffix) }
+
+    /// The offset that the name of a file with the suffix says; nil for other names.
+    static func offset(in name: String, _ suffix: String) -> Int64? {
+        guard name.hasSuffix(suffix), name.utf8.count == digits + suffix.utf8.count,
             name.utf8.prefix(digits).allSatisfy({ (0x30...0x39).contains($0) })
         else { return nil }
-        return Int64(name.dropLast(logSuffix.utf8.count))
+        return Int64(name.dropLast(suffix.utf8.count))
     }
 }
 
@@ -46,6 +53,8 @@ struct RecoveryPoint: Hashable {
     var maxTimestampMs: Int64
     /// Whether the log was closed in order: then its indexes are synced, too.
     var isClean: Bool
+    /// Whether there were producers or aborted transactions to remember at `nextOffset`.
+    var hasProducers: Bool
 
     var encoded: [UInt8] {
         var writer = ByteWriter(capacity: Self.sizeBytes)
@@ -55,17 +64,21 @@ struct RecoveryPoint: Hashable {
         writer.int64(positionBytes)
         writer.int64(nextOffset)
         writer.int64(maxTimestampMs)
-        writer.uint32(isClean ? 1 : 0)
+        writer.uint32((isClean ? 1 : 0) | (hasProducers ? 2 : 0))
         writer.uint32(CRC32C.checksum(writer.bytes))
         return writer.bytes
     }
 
-    init(segmentBaseOffset: Int64, positionBytes: Int64, nextOffset: Int64, maxTimestampMs: Int64, isClean: Bool) {
+    init(
+        segmentBaseOffset: Int64, positionBytes: Int64, nextOffset: Int64, maxTimestampMs: Int64, isClean: Bool,
+        hasProducers: Bool
+    ) {
         self.segmentBaseOffset = segmentBaseOffset
         self.positionBytes = positionBytes
         self.nextOffset = nextOffset
         self.maxTimestampMs = maxTimestampMs
         self.isClean = isClean
+        self.hasProducers = hasProducers
     }
 
     /// Nil when the bytes are not a recovery point written whole.
@@ -80,6 +93,6 @@ struct RecoveryPoint: Hashable {
         else { return nil }
         self.init(
             segmentBaseOffset: base, positionBytes: position, nextOffset: next, maxTimestampMs: timestamp,
-            isClean: flags & 1 != 0)
+            isClean: flags & 1 != 0, hasProducers: flags & 2 != 0)
     }
 }

@@ -78,3 +78,43 @@ func logCode(_ body: () throws(LogStoreError) -> Void) -> LogStoreError.Code? {
         return error.code
     }
 }
+
+/// One batch as a producer numbers it.
+func numbered(
+    _ texts: [String], producer: Int64, epoch: Int16 = 0, sequence: Int32, inTransaction: Bool = false,
+    timestampMs: Int64 = 1_700_000_000_000
+) throws(LogStoreError) -> [UInt8] {
+    var bytes = try batch(texts, timestampMs: timestampMs)
+    var fields = ByteWriter()
+    fields.int64BigEndian(producer)
+    fields.int16BigEndian(epoch)
+    fields.int32BigEndian(sequence)
+    bytes.replaceSubrange(43..<57, with: fields.bytes)
+    if inTransaction { bytes[22] |= 0x10 }
+    resetChecksum(&bytes)
+    return bytes
+}
+
+/// Makes the checksum of a changed batch right.
+func resetChecksum(_ bytes: inout [UInt8]) {
+    var checksum = ByteWriter()
+    checksum.uint32BigEndian(CRC32C.checksum(Array(bytes[21...])))
+    bytes.replaceSubrange(17..<21, with: checksum.bytes)
+}
+
+extension PartitionLog {
+    /// What a reader of committed records sees, from the start to the last stable offset.
+    func committed(maxBytes: Int = 1000) throws(LogStoreError) -> [SeenRecord] {
+        var seen: [SeenRecord] = []
+        var next = startOffset
+        while next < lastStableOffset {
+            let found = try readCommitted(from: next, maxBytes: maxBytes)
+            guard found.nextOffset > next else { break }
+            try found.forEachBatch { batch, bytes throws(LogStoreError) in
+                seen += try records(Array(bytes)).filter { $0.offset >= next }
+            }
+            next = found.nextOffset
+        }
+        return seen
+    }
+}
