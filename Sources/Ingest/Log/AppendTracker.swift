@@ -69,7 +69,11 @@ extension IngestError {
         case .overloaded: code = .overloaded
         case .messageTooLarge, .invalidRecord, .invalidTimestamp, .corruptBatch, .unsupportedCompression:
             code = .invalidValue
-        case .poisoned, .closed, .storage, .offsetOutOfRange, .policyViolation: code = .unavailable
+        case .poisoned, .closed, .storage, .offsetOutOfRange, .policyViolation,
+            .outOfOrderSequence, .duplicateSequence, .invalidProducerEpoch, .invalidTransactionState,
+            .coordinatorFenced:
+            // The last ones are for producers that number their batches; nobody does who comes this way.
+            code = .unavailable
         }
         self.init(code, error.message, cause: error)
     }

@@ -17,7 +17,9 @@ struct LogFailure {
         case .overloaded: 429
         case .messageTooLarge: 413
         case .unknownTopicOrPartition: 404
-        case .topicExists: 409
+        case .topicExists, .outOfOrderSequence, .duplicateSequence, .invalidProducerEpoch, .invalidTransactionState,
+            .coordinatorFenced:
+            409
         case .invalidTopicName, .invalidPartitions, .invalidConfig, .offsetOutOfRange, .invalidRecord,
             .invalidTimestamp, .policyViolation, .unsupportedCompression:
             400
@@ -32,7 +34,8 @@ struct LogFailure {
         case .corruptBatch: .corruptedData
         case .overloaded: .tooManyQueries
         case .invalidTopicName, .invalidPartitions, .invalidConfig, .invalidRecord, .unsupportedCompression,
-            .invalidTimestamp, .policyViolation, .offsetOutOfRange:
+            .invalidTimestamp, .policyViolation, .offsetOutOfRange, .outOfOrderSequence, .duplicateSequence,
+            .invalidProducerEpoch, .invalidTransactionState, .coordinatorFenced:
             .badArguments
         case .unknownTopicOrPartition: .unknownTable
         case .topicExists: .tableAlreadyExists
