@@ -31,6 +31,8 @@ public final class Broker: Sendable {
         ProduceHandlers(logStore: logStore).register(in: &table)
         FetchHandlers(logStore: logStore, settings: settings, timers: timers, offload: offload).register(in: &table)
         OffsetHandlers(logStore: logStore, offload: offload).register(in: &table)
+        TopicHandlers(logStore: logStore, settings: settings, offload: offload).register(in: &table)
+        ConfigHandlers(logStore: logStore, settings: settings, offload: offload).register(in: &table)
         handlers = table.complete()
     }
 

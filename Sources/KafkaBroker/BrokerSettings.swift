@@ -12,9 +12,12 @@ public struct BrokerSettings: Sendable {
     public var defaultPartitions: Int32 = 1
     /// The most bytes of records one fetch answers with.
     public var maxFetchBytes = 64 << 20
-    /// Whether users are configured, so that connections must say who they are.
-    public var needsAuthentication = false
 
     /// The defaults.
     public init() {}
+
+    /// Whom a client is told to connect to.
+    func address(for session: Session) -> (host: String, port: Int32) {
+        advertised ?? (session.localHost, session.localPort)
+    }
 }

@@ -58,8 +58,7 @@ struct MetadataHandlers: Sendable {
         var response = MetadataResponse()
         var broker = MetadataResponse.Broker()
         broker.nodeID = settings.nodeID
-        broker.host = settings.advertised?.host ?? context.session.localHost
-        broker.port = settings.advertised?.port ?? context.session.localPort
+        (broker.host, broker.port) = settings.address(for: context.session)
         response.brokers = [broker]
         response.clusterID = settings.clusterID
         response.controllerID = settings.nodeID

@@ -20,6 +20,38 @@ struct OffsetHandlers: Sendable {
             let isTaken = offload { reply(list(request, context)) }
             if !isTaken { reply(Self.refusal(of: request, .requestTimedOut)) }
         }
+        table.on(OffsetForLeaderEpochRequest.self) { request, context, reply in reply(ends(request, context)) }
+    }
+
+    /// Where leaders' epochs end: there is but one, and it has not ended.
+    private func ends(
+        _ request: OffsetForLeaderEpochRequest, _ context: RequestContext
+    ) -> OffsetForLeaderEpochResponse {
+        var response = OffsetForLeaderEpochResponse()
+        response.topics = request.topics.map { topic in
+            var answer = OffsetForLeaderEpochResponse.Topic()
+            answer.name = topic.name
+            answer.partitions = topic.partitions.map { partition in
+                var answer = OffsetForLeaderEpochResponse.Partition()
+                answer.index = partition.index
+                let name = TopicPartition(topic: topic.name, partition: partition.index)
+                if !context.session.may(.consume) {
+                    answer.error = .topicAuthorizationFailed
+                } else if let log = logStore.partition(name) {
+                    if partition.currentLeaderEpoch > MetadataHandlers.leaderEpoch {
+                        answer.error = .unknownLeaderEpoch
+                    } else if partition.leaderEpoch == MetadataHandlers.leaderEpoch {
+                        answer.leaderEpoch = MetadataHandlers.leaderEpoch
+                        answer.endOffset = log.endOffset
+                    }
+                } else {
+                    answer.error = .unknownTopicOrPartition
+                }
+                return answer
+            }
+            return answer
+        }
+        return response
     }
 
     private func list(_ request: ListOffsetsRequest, _ context: RequestContext) -> ListOffsetsResponse {
