@@ -209,13 +209,23 @@ private struct FetchReading {
         }
         let end = log.endOffset
         answer.highWatermark = end
-        answer.lastStableOffset = end
+        answer.lastStableOffset = min(end, log.lastStableOffset)
         answer.logStartOffset = log.startOffset
+        if isCommittedOnly { answer.abortedTransactions = [] }
         guard maxBytes > 0 else { return answer }
         do throws(LogStoreError) {
-            guard let slice = try log.slice(from: partition.fetchOffset, maxBytes: maxBytes) else { return answer }
-            if isFirst || slice.sizeBytes <= maxBytes {
-                answer.records = RecordData(slice.file, position: UInt64(slice.position), count: slice.sizeBytes)
+            let limit = isCommittedOnly ? answer.lastStableOffset : nil
+            let slice = try log.slice(from: partition.fetchOffset, maxBytes: maxBytes, upTo: limit)
+            guard let slice, isFirst || slice.sizeBytes <= maxBytes else { return answer }
+            answer.records = RecordData(slice.file, position: UInt64(slice.position), count: slice.sizeBytes)
+            guard isCommittedOnly else { return answer }
+            answer.abortedTransactions = try log.abortedTransactions(
+                from: slice.firstOffset, upTo: answer.lastStableOffset
+            ).map { transaction in
+                var answer = FetchResponse.AbortedTransaction()
+                answer.producerID = transaction.producerID
+                answer.firstOffset = transaction.firstOffset
+                return answer
             }
         } catch {
             answer.error = ErrorCode(error)

@@ -68,7 +68,7 @@ struct OffsetHandlers: Sendable {
                 return
             }
             do throws(LogStoreError) {
-                try find(partition.timestamp, in: log, context.version, &answer)
+                try find(partition.timestamp, in: log, request, context.version, &answer)
             } catch {
                 answer.error = ErrorCode(error)
             }
@@ -76,10 +76,10 @@ struct OffsetHandlers: Sendable {
     }
 
     private func find(
-        _ timestamp: Int64, in log: PartitionLog, _ version: Int16,
+        _ timestamp: Int64, in log: PartitionLog, _ request: ListOffsetsRequest, _ version: Int16,
         _ answer: inout ListOffsetsResponse.Partition
     ) throws(LogStoreError) {
-        let end = log.endOffset
+        let end = request.isolationLevel == 1 ? log.lastStableOffset : log.endOffset
         answer.leaderEpoch = MetadataHandlers.leaderEpoch
         switch timestamp {
         case SpecialTime.end: answer.offset = end

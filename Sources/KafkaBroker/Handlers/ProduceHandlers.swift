@@ -49,7 +49,7 @@ struct ProduceHandlers: Sendable {
             answer.fail(place, refusal.code, refusal.message)
             return
         }
-        log.append([Array(batch)]) { result in
+        log.append([batch]) { result in
             switch result {
             case .success(let appended): answer.succeed(place, appended, log)
             case .failure(let error): answer.fail(place, error)
@@ -122,12 +122,22 @@ private final class ProduceAnswer: Sendable {
         }
     }
 
-    func fail(_ place: Place, _ error: LogStoreError) { fail(place, ErrorCode(error), error.message) }
+    func fail(_ place: Place, _ error: LogStoreError) {
+        fail(place, ErrorCode(error), error.message, error.recordErrors)
+    }
 
-    func fail(_ place: Place, _ code: ErrorCode, _ message: String) {
+    func fail(_ place: Place, _ code: ErrorCode, _ message: String, _ records: [RecordError] = []) {
         done { state in
-            state.response.topics[place.topic].partitions[place.partition].error = code
-            state.response.topics[place.topic].partitions[place.partition].errorMessage = message
+            var answer = state.response.topics[place.topic].partitions[place.partition]
+            answer.error = code
+            answer.errorMessage = message
+            answer.recordErrors = records.map { record in
+                var error = ProduceResponse.RecordError()
+                error.batchIndex = Int32(clamping: record.index)
+                error.message = record.message
+                return error
+            }
+            state.response.topics[place.topic].partitions[place.partition] = answer
             state.failure = message
         }
     }
