@@ -20,7 +20,7 @@ class Server:
         self.binary = binary
         self.log = open(log, "wb")
         self.process = subprocess.Popen(
-            [binary, "serve", "--data", folder, "--http", f"127.0.0.1:{self.port}"],
+            [binary, "serve", "--data", folder, "--http", f"127.0.0.1:{self.port}", "--kafka", "off"],
             stdout=self.log, stderr=self.log)
         self.connection = None
         self._wait_until_up(log)

@@ -42,7 +42,7 @@ def serve(binary, folder):
         probe.bind(("127.0.0.1", 0))
         address = "127.0.0.1:%d" % probe.getsockname()[1]
     server = subprocess.Popen(
-        [binary, "serve", "--data", os.path.join(folder, "data"), "--http", address], stderr=subprocess.DEVNULL)
+        [binary, "serve", "--data", os.path.join(folder, "data"), "--http", address, "--kafka", "off"], stderr=subprocess.DEVNULL)
     url = "http://" + address
     for _ in range(100):
         if subprocess.run([binary, "query", "--url", url, "SELECT 1"], capture_output=True).returncode == 0:

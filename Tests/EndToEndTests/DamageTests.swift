@@ -94,7 +94,8 @@ struct DamageTests {
         let port = try freePort()
         let log = space.file("log")
         let child = try Child(
-            [try Program.binary(), "serve", "--data", data, "--http", "127.0.0.1:\(port)"], output: log, errors: log)
+            [try Program.binary(), "serve", "--data", data, "--http", "127.0.0.1:\(port)", "--kafka", "off"],
+            output: log, errors: log)
         let up = try eventually(seconds: 30) {
             guard child.isRunning else { return true }
             return try run(["curl", "--silent", "--fail", "http://127.0.0.1:\(port)/ping"]).status == 0

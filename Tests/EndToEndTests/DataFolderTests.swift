@@ -8,7 +8,10 @@ struct DataFolderTests {
     /// Starts a server that is expected to refuse; returns what it said. `program` runs as nobody when asked.
     private func refusal(data: String, prefix: [String] = [], program: String? = nil) throws -> Outcome {
         try run(
-            prefix + [program ?? Program.binary(), "serve", "--data", data, "--http", "127.0.0.1:\(freePort())"],
+            prefix + [
+                program ?? Program.binary(), "serve", "--data", data, "--http", "127.0.0.1:\(freePort())", "--kafka",
+                "off",
+            ],
             seconds: 30)
     }
 
@@ -96,7 +99,8 @@ struct DataFolderTests {
 
         let server = try Server(data: space.file("other"))
         let second = try Program.run(
-            ["serve", "--data", space.file("third"), "--http", "127.0.0.1:\(server.port)"], seconds: 30)
+            ["serve", "--data", space.file("third"), "--http", "127.0.0.1:\(server.port)", "--kafka", "off"],
+            seconds: 30)
         #expect(second.status == 1)
         #expect(second.errors.contains(String(server.port)), "\(second.errors)")
     }
@@ -105,7 +109,7 @@ struct DataFolderTests {
     func publicAddress() throws {
         let space = try TemporaryFolder()
         let outcome = try Program.run(
-            ["serve", "--data", space.file("data"), "--http", "0.0.0.0:\(freePort())"], seconds: 30)
+            ["serve", "--data", space.file("data"), "--http", "0.0.0.0:\(freePort())", "--kafka", "off"], seconds: 30)
         #expect(outcome.status == 1 || outcome.status == 2)
         #expect(outcome.errors.contains("0.0.0.0"), "\(outcome.errors)")
     }

@@ -84,9 +84,13 @@ struct Reply {
 final class Server: Sendable {
     let child: Child
     let port: UInt16
+    /// Where Kafka clients are listened to.
+    let kafkaPort: UInt16
     let folder: String
     private let space: TemporaryFolder
 
+    /// What a Kafka client is told to connect to.
+    var bootstrap: String { "127.0.0.1:\(kafkaPort)" }
     var url: String { "http://127.0.0.1:\(port)" }
 
     /// Starts a server on a data folder and waits until it answers. `prefix` goes before the program: a wrapper.
@@ -97,9 +101,13 @@ final class Server: Sendable {
         space = try TemporaryFolder()
         self.folder = folder
         port = try freePort()
+        kafkaPort = try freePort()
         let program = try program ?? Program.binary()
         let command =
-            prefix + [program, "serve", "--data", dataArgument ?? folder, "--http", "127.0.0.1:\(port)"] + arguments
+            prefix + [
+                program, "serve", "--data", dataArgument ?? folder, "--http", "127.0.0.1:\(port)", "--kafka",
+                "127.0.0.1:\(kafkaPort)",
+            ] + arguments
         child = try Child(command, environment: environment, output: space.file("log"), errors: space.file("log"))
         let child = child
         let up = try eventually(seconds: 60) {
