@@ -49,6 +49,8 @@ public final class PartitionLog: Sendable {
     let state: Mutex<PartitionState>
     /// Used on the committer's thread only.
     let writer: PartitionWriter
+    /// Held while sealed segments are deleted or replaced, on the disk and in the state.
+    let fileChanges = Mutex(())
 
     init(
         topic: String, partition: Int32, folder: String, environment: LogEnvironment,
@@ -206,8 +208,8 @@ public final class PartitionLog: Sendable {
 
     // MARK: What is there
 
-    /// The offset of the first record that is still kept.
-    public var startOffset: Int64 { state.withLock { $0.segments[0].baseOffset } }
+    /// The offset of the first record that readers see; a record of that very offset need not be there.
+    public var startOffset: Int64 { state.withLock { $0.startOffset } }
 
     /// The offset after the last record that can be read: that the next record gets, when nothing is being written.
     public var endOffset: Int64 { state.withLock { $0.segments[$0.segments.count - 1].endOffset } }

@@ -17,7 +17,12 @@ extension PartitionLog {
     /// The checksum of every batch returned was verified. Throws `.offsetOutOfRange`, or `.corruptBatch` at a damaged
     /// place, with `resumeOffset`. Blocks.
     public func read(from offset: Int64, maxBytes: Int) throws(LogStoreError) -> [UInt8] {
-        try withBatch(at: offset) { (source, position, batch) throws(LogStoreError) in
+        try read(from: offset, maxBytes: maxBytes, includingDeleted: false)
+    }
+
+    func read(from offset: Int64, maxBytes: Int, includingDeleted: Bool) throws(LogStoreError) -> [UInt8] {
+        try withBatch(at: offset, includingDeleted: includingDeleted) {
+            (source, position, batch) throws(LogStoreError) in
             try readBatches(source, from: position, at: batch.baseOffset, requested: offset, maxBytes: maxBytes)
         } ?? []
     }
@@ -25,9 +30,10 @@ extension PartitionLog {
     /// Looks for the batch that holds `offset` and gives its place and header to `body`, which returns nil when it
     /// finds the batch damaged. Nil when `offset` is the end.
     func withBatch<Result>(
-        at offset: Int64, _ body: (Source, Int64, RecordBatch) throws(LogStoreError) -> Result?
+        at offset: Int64, includingDeleted: Bool = false,
+        _ body: (Source, Int64, RecordBatch) throws(LogStoreError) -> Result?
     ) throws(LogStoreError) -> Result? {
-        guard var source = try source(for: offset) else { return nil }
+        guard var source = try source(for: offset, includingDeleted) else { return nil }
         let wanted = max(offset, source.segment.baseOffset)
         while true {
             let damagedPosition: Int64
@@ -56,9 +62,9 @@ extension PartitionLog {
         let activeEntry: OffsetIndex.Entry?
     }
 
-    private func place(of offset: Int64) throws(LogStoreError) -> Place? {
+    private func place(of offset: Int64, _ includingDeleted: Bool) throws(LogStoreError) -> Place? {
         try state.withLock { state throws(LogStoreError) in
-            let start = state.segments[0].baseOffset
+            let start = includingDeleted ? state.keptOffset : state.startOffset
             let end = state.segments[state.segments.count - 1].endOffset
             guard offset >= start, offset <= end else { throw outOfRange(offset, start, end) }
             // The first that ends after the offset; one in a gap is followed by the next segment's first.
@@ -82,8 +88,8 @@ extension PartitionLog {
             "\(topic)-\(partition) has no offset \(offset); it holds \(start ?? startOffset) to \(end ?? endOffset)")
     }
 
-    private func source(for offset: Int64) throws(LogStoreError) -> Source? {
-        guard let place = try place(of: offset) else { return nil }
+    private func source(for offset: Int64, _ includingDeleted: Bool) throws(LogStoreError) -> Source? {
+        guard let place = try place(of: offset, includingDeleted) else { return nil }
         let segment = place.segment
         var entry = place.activeEntry
         let file: any File
@@ -95,7 +101,7 @@ extension PartitionLog {
                 sealed = try sealedSegment(segment)
             } catch {
                 // Retention may have taken it since.
-                if offset < startOffset { throw outOfRange(offset) }
+                if offset < keptOffset { throw outOfRange(offset) }
                 throw error
             }
             file = sealed.file

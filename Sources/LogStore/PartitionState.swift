@@ -30,6 +30,8 @@ struct PartitionState {
     var segments: [SegmentState]
     var activeFile: any File
     var activeIndexes: SegmentIndexes
+    /// What was deleted from the front.
+    var logStart = LogStart()
     /// Set once the partition takes no more appends.
     var failure: LogStoreError?
     var holds: [String: Int64] = [:]
@@ -49,6 +51,12 @@ struct PartitionState {
     }
 
     private static let maxHints = 8
+
+    /// The first offset that readers see.
+    var startOffset: Int64 { max(segments[0].baseOffset, logStart.offset) }
+
+    /// The first offset there is for those with a hold.
+    var keptOffset: Int64 { max(segments[0].baseOffset, logStart.keptOffset) }
 
     mutating func remember(_ hint: ReadHint, insteadOf offset: Int64) {
         hints.removeAll { $0.offset == offset || $0.offset == hint.offset }

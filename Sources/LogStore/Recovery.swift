@@ -42,12 +42,20 @@ struct Recovery {
         let names = try translating { () throws(DiskError) in try fileSystem.list(folder) }
         let bases = names.compactMap { SegmentFormat.baseOffset(ofLog: $0) }.sorted()
         let point = readRecoveryPoint()
+        let logStart = try readLogStart()
         var segments: [SegmentState] = []
         for (index, base) in bases.dropLast().enumerated() {
             segments.append(try openSealed(base, next: bases[index + 1], point))
         }
-        let active = try openActive(bases.last, point, &segments)
+        var active = try openActive(bases.last, point, &segments)
         segments.append(active.segment)
+        if active.segment.endOffset < logStart.offset {
+            problem(
+                active.segment.endOffset,
+                "the log ends before offset \(logStart.offset), at which it begins; it goes on there")
+            active = try create(logStart.offset)
+            segments.append(active.segment)
+        }
 
         let recoveryFile = try? fileSystem.open(folder + "/" + SegmentFormat.recoveryPointName, .create)
         let indexFiles = SegmentIndexFiles(
@@ -66,7 +74,8 @@ struct Recovery {
         let log = PartitionLog(
             topic: topic, partition: partition, folder: folder, environment: environment,
             configuration: configuration,
-            state: PartitionState(segments: segments, activeFile: active.file, activeIndexes: active.indexes),
+            state: PartitionState(
+                segments: segments, activeFile: active.file, activeIndexes: active.indexes, logStart: logStart),
             writer: writer)
         try ProducerRecovery(log: log).run(names, point)
         writer.noteRecovered()
@@ -77,6 +86,23 @@ struct Recovery {
         let path = folder + "/" + SegmentFormat.recoveryPointName
         guard let bytes = try? fileSystem.readFile(path, maxBytes: RecoveryPoint.sizeBytes) else { return nil }
         return RecoveryPoint(bytes)
+    }
+
+    private mutating func readLogStart() throws(LogStoreError) -> LogStart {
+        let path = folder + "/" + LogStart.fileName
+        do throws(DiskError) {
+            return try LogStart(try fileSystem.readFile(path, maxBytes: LogStart.sizeBytes), path: path)
+        } catch {
+            switch error.code {
+            case .notFound: return LogStart()
+            case .corrupt, .truncated:
+                report.problems.append(
+                    LogProblem(
+                        path: path, message: "\(error.message); records deleted from a segment that is left are back"))
+                return LogStart()
+            default: throw LogStoreError(error)
+            }
+        }
     }
 
     private mutating func problem(_ base: Int64, _ message: String) {

@@ -11,16 +11,57 @@ extension PartitionLog {
             _ = environment.committer.enqueue { [self] in writer.expireProducers(self) }
         }
         try rollExpired(nowMs)
-        var deletedBytes: Int64 = 0
-        while let segment = takeExpired(nowMs) {
-            try delete(segment)
-            deletedBytes += segment.sizeBytes
+        let config = configuration.value
+        return try deleteSegments { [self] oldest in
+            if oldest.isDeleted || oldest.segment.sizeBytes == 0 { return true }
+            guard config.cleanupPolicy.deletes else { return false }
+            let isTooMuch = config.retentionBytes >= 0 && oldest.bytesAfter >= config.retentionBytes
+            return isTooMuch || isExpired(oldest.segment, config, nowMs)
         }
-        return deletedBytes
+    }
+
+    /// What decides whether the oldest segment is to go.
+    struct Oldest {
+        let segment: SegmentState
+        /// The bytes of all segments after it.
+        let bytesAfter: Int64
+        /// Whether all its records were deleted one by one.
+        let isDeleted: Bool
+    }
+
+    /// Deletes the oldest segments for as long as `isGone` holds for them, none that a hold keeps and never the one
+    /// being written. Returns how many bytes went. `isGone` may ask the file system.
+    func deleteSegments(_ isGone: (Oldest) -> Bool) throws(LogStoreError) -> Int64 {
+        // One after the other: a crash must not bring an old segment back while a younger one stays gone.
+        try fileChanges.withLock { _ throws(LogStoreError) in
+            var deletedBytes: Int64 = 0
+            while true {
+                // The first segment changes under `fileChanges` only; the file system is not asked under the lock.
+                let found: Oldest? = state.withLock { state in
+                    guard state.segments.count > 1 else { return nil }
+                    return Oldest(
+                        segment: state.segments[0],
+                        bytesAfter: state.segments.dropFirst().reduce(0) { $0 + $1.sizeBytes },
+                        isDeleted: state.segments[0].endOffset <= state.logStart.offset)
+                }
+                guard let found, isGone(found) else { return deletedBytes }
+                let isTaken = state.withLock { state in
+                    guard found.segment.endOffset <= state.holds.values.min() ?? .max else { return false }
+                    state.segments.removeFirst()
+                    if state.cached?.baseOffset == found.segment.baseOffset { state.cached = nil }
+                    return true
+                }
+                guard isTaken else { return deletedBytes }
+                try delete(found.segment)
+                deletedBytes += found.segment.sizeBytes
+            }
+        }
     }
 
     private func isExpired(_ segment: SegmentState, _ config: TopicConfig, _ nowMs: Int64) -> Bool {
-        guard config.retentionMs >= 0, segment.maxTimestampMs != .min else { return false }
+        guard config.cleanupPolicy.deletes, config.retentionMs >= 0, segment.maxTimestampMs != .min else {
+            return false
+        }
         var newest = segment.maxTimestampMs
         if newest > nowMs {
             // A timestamp from the future must not keep the segment for ever: then the file's own time counts.
@@ -50,30 +91,10 @@ extension PartitionLog {
         }
     }
 
-    /// Takes the oldest segment out of what readers see when it is to go.
-    private func takeExpired(_ nowMs: Int64) -> SegmentState? {
-        let config = configuration.value
-        let oldest = state.withLock { $0.segments[0] }
-        // Asks the file system, so not under the lock.
-        let isTooOld = isExpired(oldest, config, nowMs)
-        return state.withLock { state in
-            guard state.segments.count > 1, state.segments[0].baseOffset == oldest.baseOffset else { return nil }
-            let hold = state.holds.values.min() ?? .max
-            guard oldest.endOffset <= hold else { return nil }
-            let total = state.segments.reduce(Int64(0)) { $0 + $1.sizeBytes }
-            let isTooMuch = config.retentionBytes >= 0 && total - oldest.sizeBytes >= config.retentionBytes
-            guard isTooOld || isTooMuch || oldest.sizeBytes == 0 else { return nil }
-            state.segments.removeFirst()
-            if state.cached?.baseOffset == oldest.baseOffset { state.cached = nil }
-            return oldest
-        }
-    }
-
     private func delete(_ segment: SegmentState) throws(LogStoreError) {
         let fileSystem = environment.fileSystem
         try translating { () throws(DiskError) in
             try fileSystem.remove(SegmentFormat.path(folder, segment.baseOffset, SegmentFormat.logSuffix))
-            // One after the other: a crash must not bring an old segment back while a younger one stays gone.
             try fileSystem.syncDirectory(folder)
         }
         for suffix in [SegmentFormat.offsetIndexSuffix, SegmentFormat.timeIndexSuffix] {

@@ -75,7 +75,7 @@ public final class Materializer: Sendable {
         return entries.sorted { $0.key < $1.key }.map { name, entry in
             var lag: Int64 = 0
             for partition in logStore.topic(name)?.partitions ?? [] {
-                lag += max(partition.endOffset - (entry.visible[partition.partition] ?? partition.startOffset), 0)
+                lag += max(partition.endOffset - (entry.visible[partition.partition] ?? partition.keptOffset), 0)
             }
             return TopicStatus(
                 topic: name, lag: lag, rows: entry.rows, deadLetters: entry.deadLetters, error: entry.error)

@@ -100,7 +100,7 @@ final class TopicFeed {
                     throw MaterializerError(error)
                 }
             }
-            positions[partition.partition] = max(visible ?? 0, partition.startOffset)
+            positions[partition.partition] = max(visible ?? 0, partition.keptOffset)
             appended[partition.partition] = positions[partition.partition]
         }
     }
@@ -114,7 +114,7 @@ final class TopicFeed {
         guard position < partition.endOffset else { return 0 }
         let bytes: [UInt8]
         do throws(LogStoreError) {
-            bytes = try partition.read(from: position, maxBytes: settings.readBytes)
+            bytes = try partition.readKept(from: position, maxBytes: settings.readBytes)
         } catch {
             return try skip(error, partition, source, position)
         }
@@ -139,7 +139,7 @@ final class TopicFeed {
     ) throws(MaterializerError) -> Int {
         let resume: Int64
         switch error.code {
-        case .offsetOutOfRange where partition.startOffset > position: resume = partition.startOffset
+        case .offsetOutOfRange where partition.keptOffset > position: resume = partition.keptOffset
         case .corruptBatch:
             guard let found = error.resumeOffset, found > position else { throw MaterializerError(error) }
             resume = found
