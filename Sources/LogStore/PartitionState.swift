@@ -47,7 +47,7 @@ struct PartitionState {
 
     var lastStableOffset: Int64 {
         let end = segments[segments.count - 1].endOffset
-        return min(end, max(segments[0].baseOffset, firstOpenOffset ?? end))
+        return min(end, max(startOffset, firstOpenOffset ?? end))
     }
 
     private static let maxHints = 8
