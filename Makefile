@@ -48,8 +48,8 @@ reference: build ## write the lists of functions and formats in docs/sql.md from
 
 lint: ## swift format in strict mode; shell scripts parse; Python compiles
 	swift format lint --strict --recursive --parallel $(SOURCES)
-	@for script in .ci/run Benchmarks/*.sh Tools/*.sh Tools/demo/*.sh; do bash -n "$$script"; done
-	@python3 -m compileall -q Benchmarks/*.py Tools > /dev/null
+	@for script in .ci/run Benchmarks/*.sh Tools/*.sh Tools/demo/*.sh Tests/Clients/*.sh; do bash -n "$$script"; done
+	@python3 -m compileall -q Benchmarks/*.py Tools Tests/Clients > /dev/null
 
 format: ## format every Swift file in place
 	swift format --in-place --recursive --parallel $(SOURCES)

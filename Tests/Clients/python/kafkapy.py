@@ -222,7 +222,8 @@ def errors(bootstrap):
     boss.create_topics([NewTopic(small, 1, 1, topic_configs={"max.message.bytes": "2000"}),
                         NewTopic(compacted, 1, 1, topic_configs={"cleanup.policy": "compact"})])
     sender = producer(bootstrap)
-    fails(lambda: sender.send(small, os.urandom(4000)).get(30), failures.MessageSizeTooLargeError, "an oversize message")
+    fails(lambda: sender.send(small, os.urandom(4000)).get(30), failures.MessageSizeTooLargeError,
+          "an oversize message")
     sender.send(small, os.urandom(1000)).get(30)
     # kafka-python 2.0.2 knows no error 87 and calls it unknown.
     kind = failures.KafkaError if OLD else getattr(failures, "InvalidRecordError", failures.KafkaError)
