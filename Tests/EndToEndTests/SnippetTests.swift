@@ -55,6 +55,8 @@ struct SnippetTests {
             let text = snippet.text
                 .replacingOccurrences(of: "localhost:8123", with: "127.0.0.1:\(server.port)")
                 .replacingOccurrences(of: "127.0.0.1:8123", with: "127.0.0.1:\(server.port)")
+                .replacingOccurrences(of: "localhost:9092", with: server.bootstrap)
+                .replacingOccurrences(of: "127.0.0.1:9092", with: server.bootstrap)
             // What was just posted may take a moment to show; a page does not wait, so the test tries again.
             var outcome = Outcome(status: -1, output: "", errors: "")
             let worked = try eventually {
