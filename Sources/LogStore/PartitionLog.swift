@@ -9,6 +9,8 @@ public struct AppendResult: Sendable, Hashable {
     public let nextOffset: Int64
     /// When it was written, in milliseconds since 1970.
     public let appendTimeMs: Int64
+    /// The timestamp all its records got, when the topic's records carry the log's time; else nil.
+    public let logAppendTimeMs: Int64?
 }
 
 /// How closely an append looks at its batches.
@@ -70,7 +72,8 @@ public final class PartitionLog: Sendable {
     /// Appends whole record batches, one after the other, and returns once they are as durable as the topic asks:
     /// all of them, or none and an error. Suspends without blocking its thread.
     ///
-    /// Throws what `RecordBatch.init(verifying:…)` does, `.diskFull` (no trace is left; may be tried again),
+    /// Throws what `RecordBatch.init(verifying:…)` does, `.invalidRecord` for records without a key in a compacted topic
+    /// and `.invalidTimestamp` for those too far from now (both with `recordErrors`), `.diskFull` (no trace is left; may be tried again),
     /// `.poisoned`, `.overloaded`, `.closed`, `.storage`, and `.unknownTopicOrPartition` for a deleted topic.
     ///
     /// Batches that a producer numbered are each stored once: one of its last five again gives the offset it has, and
@@ -187,7 +190,8 @@ public final class PartitionLog: Sendable {
     }
 
     private func verify(_ batches: [ArraySlice<UInt8>], _ check: BatchCheck) throws(LogStoreError) -> [RecordBatch] {
-        let maxBytes = Int(clamping: configuration.value.maxMessageBytes)
+        let config = configuration.value
+        let maxBytes = config.effectiveMaxMessageBytes
         guard !batches.isEmpty else { throw LogStoreError(.invalidRecord, "an append without record batches") }
         var headers: [RecordBatch] = []
         headers.reserveCapacity(batches.count)
@@ -195,6 +199,12 @@ public final class PartitionLog: Sendable {
             headers.append(
                 try RecordBatch(verifying: batch, maxBytes: maxBytes, checkingRecords: check == .records))
         }
+        if check == .records, headers.contains(where: \.hasAppendTime) {
+            throw LogStoreError(.invalidTimestamp, "a producer sent a batch as if its timestamps were the log's")
+        }
+        let limits = RecordLimits(config, nowMs: environment.clock.nowMs())
+        try limits.check(
+            batches, headers, maxDecompressedBytes: RecordBatch.maxDecompressedBytes(ofBatchesUpTo: maxBytes))
         return headers
     }
 

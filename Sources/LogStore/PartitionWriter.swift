@@ -90,7 +90,7 @@ final class PartitionWriter: @unchecked Sendable {
                     continue
                 }
             }
-            stageIfNew(request, nowMs)
+            stageIfNew(request, nowMs, isStamping: config.timestampType == .logAppendTime)
             if buffer.count >= Self.bufferBytes { flush(log) }
         }
         flush(log)
@@ -106,7 +106,7 @@ final class PartitionWriter: @unchecked Sendable {
     }
 
     /// Gives the request its place unless its producer may not write it, or has written it before.
-    private func stageIfNew(_ request: AppendRequest, _ nowMs: Int64) {
+    private func stageIfNew(_ request: AppendRequest, _ nowMs: Int64, isStamping: Bool) {
         if bufferRequests.isEmpty {
             bufferStart = cursor
             bufferMark = producers.mark
@@ -114,14 +114,15 @@ final class PartitionWriter: @unchecked Sendable {
         do throws(LogStoreError) {
             if let marker = request.marker {
                 try producers.end(marker, at: cursor.nextOffset, nowMs: nowMs)
-                return stage(request, nowMs)
+                return stage(request, nowMs, isStamping)
             }
             switch try producers.admit(request.headers, at: cursor.nextOffset, nowMs: nowMs) {
             case .new:
-                stage(request, nowMs)
+                stage(request, nowMs, isStamping)
             case .stored(let baseOffset, let nextOffset, let appendTimeMs):
                 request.result = AppendResult(
-                    baseOffset: baseOffset, nextOffset: nextOffset, appendTimeMs: appendTimeMs)
+                    baseOffset: baseOffset, nextOffset: nextOffset, appendTimeMs: appendTimeMs,
+                    logAppendTimeMs: isStamping ? appendTimeMs : nil)
                 // What is not published yet shares the fate of what it repeats.
                 if nextOffset <= published.nextOffset { request.succeed() } else { bufferRequests.append(request) }
             }
@@ -130,25 +131,27 @@ final class PartitionWriter: @unchecked Sendable {
         }
     }
 
-    private func stage(_ request: AppendRequest, _ nowMs: Int64) {
+    private func stage(_ request: AppendRequest, _ nowMs: Int64, _ isStamping: Bool) {
         let first = cursor.nextOffset
         for (bytes, header) in zip(request.batches, request.headers) {
             let start = buffer.count
             buffer.append(contentsOf: bytes)
-            buffer.withUnsafeMutableBytes { buffer in
-                RecordBatch.patch(
-                    UnsafeMutableRawBufferPointer(rebasing: buffer[start...]), baseOffset: cursor.nextOffset,
-                    partitionLeaderEpoch: Self.leaderEpoch)
-            }
             var placed = header
             placed.baseOffset = cursor.nextOffset
+            buffer.withUnsafeMutableBytes { buffer in
+                let batch = UnsafeMutableRawBufferPointer(rebasing: buffer[start...])
+                RecordBatch.patch(batch, baseOffset: placed.baseOffset, partitionLeaderEpoch: Self.leaderEpoch)
+                if isStamping { placed.stamp(batch, appendTimeMs: nowMs) }
+            }
             bufferNotes.append((placed, cursor.position))
             cursor.position += Int64(bytes.count)
             cursor.nextOffset += Int64(header.recordCount)
-            cursor.maxTimestampMs = max(cursor.maxTimestampMs, header.maxTimestampMs)
+            cursor.maxTimestampMs = max(cursor.maxTimestampMs, placed.maxTimestampMs)
         }
         if firstRecordMs == nil { firstRecordMs = nowMs }
-        request.result = AppendResult(baseOffset: first, nextOffset: cursor.nextOffset, appendTimeMs: nowMs)
+        request.result = AppendResult(
+            baseOffset: first, nextOffset: cursor.nextOffset, appendTimeMs: nowMs,
+            logAppendTimeMs: isStamping ? nowMs : nil)
         bufferRequests.append(request)
     }
 

@@ -156,8 +156,7 @@ public struct RecordBatch: Sendable, Hashable {
                     + (isTransactional ? " in a transaction" : ""))
         }
         if checkingRecords {
-            // Decompressed, a batch may be larger, but not without bound.
-            let limit = max(maxBytes, 1 << 20) * Self.maxExpansion
+            let limit = Self.maxDecompressedBytes(ofBatchesUpTo: maxBytes)
             try forEachRecord(in: bytes, maxDecompressedBytes: limit) { _ in }
         }
     }
@@ -168,10 +167,23 @@ public struct RecordBatch: Sendable, Hashable {
     /// How many times its compressed size a batch may grow when it is checked.
     static let maxExpansion = 16
 
+    /// Decompressed, a batch may be larger, but not without bound.
+    static func maxDecompressedBytes(ofBatchesUpTo maxBytes: Int) -> Int { max(maxBytes, 1 << 20) * maxExpansion }
+
     /// Writes what the log adds: offset and leader epoch.
     static func patch(_ batch: UnsafeMutableRawBufferPointer, baseOffset: Int64, partitionLeaderEpoch: Int32) {
         batch.storeBytes(of: baseOffset.bigEndian, toByteOffset: 0, as: Int64.self)
         batch.storeBytes(of: partitionLeaderEpoch.bigEndian, toByteOffset: 12, as: Int32.self)
+    }
+
+    /// Gives the batch in `bytes`, whose header is `self`, the time of its append in place of the producer's.
+    mutating func stamp(_ bytes: UnsafeMutableRawBufferPointer, appendTimeMs: Int64) {
+        attributes |= 0x08
+        maxTimestampMs = appendTimeMs
+        bytes.storeBytes(of: attributes.bigEndian, toByteOffset: 21, as: Int16.self)
+        bytes.storeBytes(of: maxTimestampMs.bigEndian, toByteOffset: 35, as: Int64.self)
+        crc = CRC32C.checksum(UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(bytes)[21..<sizeBytes]))
+        bytes.storeBytes(of: crc.bigEndian, toByteOffset: 17, as: UInt32.self)
     }
 
     @inline(__always)
