@@ -11,6 +11,8 @@ public struct LogSettings: Sendable {
     public var indexIntervalBytes = 4096
     /// How many bytes of appends may wait for the disk; more are refused with `.overloaded`.
     public var maxWaitingBytes = 64 << 20
+    /// How many bytes may be kept of consumer groups, which are all in memory; more is refused with `.diskFull`.
+    public var maxGroupBytes = 64 << 20
     /// The most partitions one topic may have.
     public var maxPartitions = 1024
     /// How long a partition remembers a producer that writes nothing, in milliseconds.

@@ -10,7 +10,7 @@ public final class LogStore: Sendable {
     private let topicsByName: Mutex<[String: Topic]>
     /// Held while topics are created, grown or deleted, apart from the table itself so that look-ups never wait for a disk.
     private let changes = Monitor(false)
-    private let offsets: GroupOffsets
+    private let groupFile: GroupFile
     private let producerIDs: ProducerIDs
     private let isClosed = Mutex(false)
     private let topicObservers = Mutex<[@Sendable () -> Void]>([])
@@ -19,13 +19,13 @@ public final class LogStore: Sendable {
     public let recovery: RecoveryReport
 
     private init(
-        folder: String, environment: LogEnvironment, topics: [String: Topic], offsets: GroupOffsets,
+        folder: String, environment: LogEnvironment, topics: [String: Topic], groupFile: GroupFile,
         producerIDs: ProducerIDs, recovery: RecoveryReport
     ) {
         self.folder = folder
         self.environment = environment
         topicsByName = Mutex(topics)
-        self.offsets = offsets
+        self.groupFile = groupFile
         self.producerIDs = producerIDs
         self.recovery = recovery
     }
@@ -50,11 +50,11 @@ public final class LogStore: Sendable {
         for name in names {
             if let topic = try openTopic(name, folder, environment, &report) { topics[name] = topic }
         }
-        let offsets = try GroupOffsets(folder: folder, environment: environment, report: &report)
+        let groupFile = try GroupFile(folder: folder, environment: environment, report: &report)
         let producerIDs = try ProducerIDs(folder: folder, environment: environment, report: &report)
         environment.committer.start()
         return LogStore(
-            folder: folder, environment: environment, topics: topics, offsets: offsets, producerIDs: producerIDs,
+            folder: folder, environment: environment, topics: topics, groupFile: groupFile, producerIDs: producerIDs,
             recovery: report)
     }
 
@@ -67,7 +67,7 @@ public final class LogStore: Sendable {
         if wasClosed { return }
         environment.committer.stop()
         for topic in topics { for partition in topic.partitions { partition.writer.close(partition) } }
-        offsets.close()
+        groupFile.close()
     }
 
     // MARK: Topics
@@ -140,10 +140,7 @@ public final class LogStore: Sendable {
                 try fileSystem.syncDirectory(Self.deletedFolder(folder))
             }
             topicsByName.withLock { $0[name] = nil }
-            for group in groups {
-                let partitions = committedOffsets(group: group).keys.filter { $0.topic == name }
-                if !partitions.isEmpty { try change(.deletePartitions(group: group, Array(partitions))) }
-            }
+            try changeGroups(.deleteTopic(name))
             // What cannot be removed now is at the next start.
             try? Self.removeDeleted(folder, fileSystem)
         }
@@ -180,40 +177,70 @@ public final class LogStore: Sendable {
 
     // MARK: Consumer groups
 
-    /// The groups that have committed offsets, by name.
-    public var groups: [String] { offsets.names }
+    /// All groups of which something is kept, by name.
+    public var groups: [String] { groupFile.withTable { $0.entries.keys.sorted() } }
+
+    /// What the groups that have members, or had some, agreed on last.
+    public var storedGroups: [StoredGroup] { groupFile.withTable { $0.entries.values.compactMap(\.metadata) } }
+
+    /// What the group agreed on last; nil for one that never had members.
+    public func storedGroup(_ group: String) -> StoredGroup? {
+        groupFile.withTable { $0.entries[group]?.metadata }
+    }
 
     /// What the group has committed; empty for an unknown group.
-    public func committedOffsets(group: String) -> [TopicPartition: CommittedOffset] { offsets.offsets(of: group) }
+    public func committedOffsets(group: String) -> [TopicPartition: CommittedOffset] {
+        groupFile.withTable { $0.entries[group]?.committed ?? [:] }
+    }
+
+    /// What the group has committed, and where a transaction may change it; empty for an unknown group.
+    public func groupOffsets(_ group: String) -> GroupOffsets { groupFile.withTable { $0.offsets(of: group) } }
+
+    /// In which epoch the producer has staged offsets for the group; nil when it has staged none.
+    public func stagedEpoch(group: String, producerID: Int64) -> Int16? {
+        groupFile.withTable { $0.staged(group: group, producerID: producerID)?.epoch }
+    }
+
+    /// Makes the change durable, then visible, then calls `completion` on the writer's thread, where it must not
+    /// block. Changes take effect in the order they are given, several with one sync. Throws `.closed` and
+    /// `.overloaded`, and does not call then; `completion` gets `.diskFull`, `.messageTooLarge`, `.poisoned`. Never
+    /// blocks.
+    public func changeGroups(
+        _ change: GroupChange, completion: @escaping @Sendable (LogStoreError?) -> Void
+    ) throws(LogStoreError) {
+        try groupFile.submit(change, completion: completion)
+    }
+
+    /// The same, waiting. Blocks.
+    public func changeGroups(_ change: GroupChange) throws(LogStoreError) {
+        let outcome = Monitor<LogStoreError??>(nil)
+        try changeGroups(change) { error in outcome.update { $0 = .some(error) } }
+        if let error = outcome.wait(until: { $0 }) ?? nil { throw error }
+    }
 
     /// Stores offsets for the group, durably. Throws `.diskFull`, `.poisoned`, `.closed`. Blocks.
     public func commitOffsets(
         group: String, _ offsets: [TopicPartition: CommittedOffset]
     ) throws(LogStoreError) {
-        try change(.commit(group: group, offsets))
+        try changeGroups(.commit(group: group, offsets))
     }
 
     /// The same, suspending without blocking the thread.
     public func commitOffsets(
         group: String, _ offsets: [TopicPartition: CommittedOffset]
     ) async throws(LogStoreError) {
-        let store = self.offsets
         let failure: LogStoreError? = await withCheckedContinuation { continuation in
-            let isTaken = environment.committer.enqueue {
-                continuation.resume(returning: store.apply(.commit(group: group, offsets)))
+            do throws(LogStoreError) {
+                try changeGroups(.commit(group: group, offsets)) { continuation.resume(returning: $0) }
+            } catch {
+                continuation.resume(returning: error)
             }
-            if !isTaken { continuation.resume(returning: LogStoreError(.closed, "the log is closed")) }
         }
         if let failure { throw failure }
     }
 
-    /// Forgets all the group's offsets, durably. Blocks.
-    public func deleteGroup(_ group: String) throws(LogStoreError) { try change(.deleteGroup(group)) }
-
-    private func change(_ change: GroupOffsets.Change) throws(LogStoreError) {
-        let store = offsets
-        try environment.committer.run { store.apply(change) }
-    }
+    /// Forgets the group with all its offsets, durably. Blocks.
+    public func deleteGroup(_ group: String) throws(LogStoreError) { try changeGroups(.deleteGroup(group)) }
 
     // MARK: Folders
 
