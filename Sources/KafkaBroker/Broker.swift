@@ -19,13 +19,18 @@ public final class Broker: Sendable {
     /// Runs work that blocks on another thread; false when there is no room for it.
     public typealias Offload = @Sendable (@escaping @Sendable () -> Void) -> Bool
 
-    /// Puts a broker in front of the log. `offload` takes work that reads or writes files.
-    public init(logStore: LogStore, clock: any Clock, settings: BrokerSettings, offload: @escaping Offload) {
+    /// Puts a broker in front of the log. `offload` takes work that reads or writes files. `timers`: nil for some of
+    /// its own; a test with a clock that is moved by hand brings them.
+    public init(
+        logStore: LogStore, clock: any Clock, settings: BrokerSettings, timers: Timers? = nil,
+        offload: @escaping Offload
+    ) {
         self.logStore = logStore
         self.clock = clock
         self.settings = settings
         self.offload = offload
-        timers = Timers(clock: clock)
+        let timers = timers ?? Timers(clock: clock)
+        self.timers = timers
         var table = HandlerTable()
         MetadataHandlers(logStore: logStore, settings: settings, offload: offload).register(in: &table)
         ProduceHandlers(logStore: logStore).register(in: &table)
@@ -33,6 +38,7 @@ public final class Broker: Sendable {
         OffsetHandlers(logStore: logStore, offload: offload).register(in: &table)
         TopicHandlers(logStore: logStore, settings: settings, offload: offload).register(in: &table)
         ConfigHandlers(logStore: logStore, settings: settings, offload: offload).register(in: &table)
+        ProducerIDHandlers(logStore: logStore, offload: offload).register(in: &table)
         handlers = table.complete()
     }
 
