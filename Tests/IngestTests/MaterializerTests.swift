@@ -72,7 +72,10 @@ struct MaterializerTests {
         #expect(letters.map { $0[0] } == [.int(1), .int(2), .int(3)])
         #expect(letters.map { $0[2] } == [.text("[1]"), .string([0xff, 0]), .text("")])
         #expect(letters[0][1] == .text("a JSON value that is no object at byte 1"))
-        #expect(pipeline.materializer.status == [TopicStatus(topic: "t", lag: 0, rows: 2, deadLetters: 3, error: nil)])
+        #expect(
+            pipeline.materializer.status == [
+                TopicStatus(topic: "t", table: "t", lag: 0, rows: 2, deadLetters: 3, error: nil)
+            ])
     }
 
     @Test("dead letters alone make a table after a while, and good records still find their columns")

@@ -55,7 +55,7 @@ final class Pipeline {
 
     /// A table's values, row by row, in no particular order.
     func rows(_ table: String, _ names: [String]) throws -> [[Scalar]] {
-        try Self.rows(try #require(catalog.table(table)).snapshot(), names)
+        try Self.rows(try #require(catalog.table(table)).currentSnapshot(), names)
     }
 
     /// A table's dead letters.

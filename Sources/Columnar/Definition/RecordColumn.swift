@@ -46,6 +46,9 @@ public enum RecordColumn: String, Sendable, Hashable, CaseIterable {
 }
 
 extension TableDefinition {
+    /// The topic whose records the table takes: that of its name unless the setting `topic` says another.
+    public var topic: String { settings["topic"] ?? name }
+
     /// The columns that records' surroundings fill, as the setting `record_columns` lists them.
     public var recordColumns: [RecordColumn] {
         guard let text = settings[RecordColumn.setting] else { return [] }
@@ -55,6 +58,7 @@ extension TableDefinition {
     /// The same table with the columns that its settings ask for. Throws `.invalidDefinition`.
     func completed() throws(ColumnarError) -> TableDefinition {
         var result = self
+        result.completeLatest()
         result.columns += try missingRecordColumns()
         return result
     }

@@ -84,6 +84,7 @@ extension TableDefinition {
         try requireTemporal(partitionBy.column, for: "PARTITION BY")
         try requireTemporal(ttl?.column, for: "TTL")
         try requireTemporal(timeColumn, for: "the time column")
+        try validateLatest()
     }
 
     private func requireTemporal(_ name: String?, for purpose: String) throws(ColumnarError) {

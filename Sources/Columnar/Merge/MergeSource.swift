@@ -1,9 +1,9 @@
-/// One part as a merge reads it: under the table's columns, without the rows that have expired.
+/// One part as a merge reads it: under the table's columns, without the rows that have expired or were replaced.
 struct MergeSource: Sendable {
     let part: Part
     let stored: StoredDefinition
-    /// For granules with expired rows: one byte a row, 1 where it stays.
-    private var masks: [Int: [UInt8]] = [:]
+    /// For granules with rows that expired or were replaced: one byte a row, 1 where it stays.
+    private var masks: RowMasks = [:]
     /// Rows that stay, a granule.
     private(set) var rowCounts: [Int]
 
@@ -30,9 +30,15 @@ struct MergeSource: Sendable {
         }
     }
 
+    /// Leaves out the rows that are 0 in `masks`. The source must have left out none before.
+    mutating func keepOnly(_ masks: RowMasks) {
+        self.masks = masks
+        for (granule, mask) in masks { rowCounts[granule] = mask.reduce(0) { $0 + Int($1) } }
+    }
+
     var rowCount: Int { rowCounts.reduce(0, +) }
 
-    /// One granule of the table's column at `index`, without expired rows.
+    /// One granule of the table's column at `index`, without the rows left out.
     func read(_ index: Int, granule: Int) throws(ColumnarError) -> Column {
         let type = stored.definition.columns[index].type
         guard let column = part.column(stored.ids[index]) else {

@@ -11,6 +11,7 @@ extension Table {
         let nowMs = clock.nowMs()
         var sources: [MergeSource] = []
         for part in parts { sources.append(try MergeSource(part: part, stored: stored, nowMs: nowMs)) }
+        if stored.definition.keepsLatest { try leaveOutReplaced(&sources, stored, isCancelled) }
         var result: FlushWriter.Written?
         var opened: Part?
         do throws(ColumnarError) {
@@ -26,6 +27,17 @@ extension Table {
             throw error
         }
         return try commitMerge(parts, shelf, result, opened)
+    }
+
+    /// Leaves out versions of rows that another one of the same merge replaces. That a row is gone must be kept as
+    /// long as another part may hold an older version of it; parts that come while this works hold newer ones.
+    private func leaveOutReplaced(
+        _ sources: inout [MergeSource], _ stored: StoredDefinition, _ isCancelled: () -> Bool
+    ) throws(ColumnarError) {
+        let merged = Set(sources.map(\.part.number))
+        let isAll = state.withLock { $0.rows.parts.allSatisfy { merged.contains($0.number) } }
+        let masks = try LatestRows.masks(sources, stored: stored, keepsDeleted: !isAll, isCancelled: isCancelled)
+        for index in sources.indices { sources[index].keepOnly(masks[index]) }
     }
 
     private func commitMerge(

@@ -11,6 +11,7 @@ public final class Catalog: Sendable {
     private let byName: Mutex<[String: Table]>
     private let changes = Mutex(())
     private let maintenance = Mutex<Maintenance?>(nil)
+    private let listeners = Mutex<[@Sendable (TableDefinition) -> Void]>([])
 
     private init(folder: String, environment: TableEnvironment) {
         self.folder = folder
@@ -92,7 +93,7 @@ public final class Catalog: Sendable {
     public func createTable(_ definition: TableDefinition) throws(ColumnarError) -> Table {
         let definition = try definition.completed()
         try definition.validate()
-        return try changes.withLock { _ throws(ColumnarError) -> Table in
+        let created = try changes.withLock { _ throws(ColumnarError) -> Table in
             guard table(definition.name) == nil else {
                 throw ColumnarError(.tableExists, "table \(definition.name) already exists")
             }
@@ -101,6 +102,17 @@ public final class Catalog: Sendable {
             byName.withLock { $0[definition.name] = table }
             return table
         }
+        notify(created.definition)
+        return created
+    }
+
+    /// Calls `call` after each creation or removal of a table, with its definition, on the thread that did it.
+    public func onTablesChanged(_ call: @escaping @Sendable (TableDefinition) -> Void) {
+        listeners.withLock { $0.append(call) }
+    }
+
+    private func notify(_ definition: TableDefinition) {
+        for call in listeners.withLock({ $0 }) { call(definition) }
     }
 
     /// A folder for a new table: its escaped name, with a number while readers still hold a dropped one of the name.
@@ -145,11 +157,13 @@ public final class Catalog: Sendable {
 
     /// Removes a table and its rows, durably; snapshots taken before stay readable. Throws `.unknownTable`, `.disk`.
     public func dropTable(_ name: String) throws(ColumnarError) {
-        try changes.withLock { _ throws(ColumnarError) in
+        let definition = try changes.withLock { _ throws(ColumnarError) in
             guard let table = table(name) else { throw ColumnarError(.unknownTable, "there is no table \(name)") }
             try table.drop()
             _ = byName.withLock { $0.removeValue(forKey: name) }
+            return table.definition
         }
+        notify(definition)
     }
 
     /// The table called `name`; nil when there is none.

@@ -7,7 +7,8 @@ import Synchronization
 /// block on the disk; `snapshot` and the plain properties do not.
 ///
 /// Locks, taken in this order: `merging` (one merge at a time) → `flushing` (one flush at a time) → `appending`
-/// (memory parts change) → `commits` (the manifest) → `state`.
+/// (memory parts change) → `commits` (the manifest) → `state`. `latest` (which versions of rows queries see) is taken
+/// before `state` and beside no other.
 public final class Table: Sendable {
     let folder: String
     let environment: TableEnvironment
@@ -15,6 +16,7 @@ public final class Table: Sendable {
     let appending = Mutex(())
     let flushing = Mutex(())
     let merging = Mutex(())
+    let latest = Mutex(LatestView())
     let commits: Mutex<Manifest>
     private let listeners = Mutex<[@Sendable ([SourcePartition: Int64]) -> Void]>([])
 
@@ -71,15 +73,24 @@ public final class Table: Sendable {
             }
             if isDropped { throw ColumnarError(.unknownTable, "table \(stored.definition.name) was dropped") }
             let before = shelf.bytes + letters.bytes
+            var nextVersion: UInt64?
             if block.rowCount > 0 {
-                shelf.append(try stored.aligned(block), rowCount: block.rowCount, layout: layout)
+                var columns = try stored.aligned(block)
+                if stored.definition.keepsLatest, let index = stored.index(of: LatestColumns.version) {
+                    let first = state.withLock { $0.nextVersion }
+                    let next = first + UInt64(block.rowCount)
+                    columns[index] = Column(type: .uint64, data: .uint64(Array(first..<next)))
+                    nextVersion = next
+                }
+                shelf.append(columns, rowCount: block.rowCount, layout: layout)
             }
             if let deadLetters, deadLetters.rowCount > 0 {
                 let columns = try StoredDefinition.deadLetters.aligned(deadLetters)
                 letters.append(columns, rowCount: deadLetters.rowCount, layout: .deadLetters)
             }
             let nowMs = clock.nowMs()
-            state.withLock { [shelf, letters] state in
+            state.withLock { [shelf, letters, nextVersion] state in
+                if let nextVersion { state.nextVersion = nextVersion }
                 state.rows.memory = shelf
                 state.deadLetters.memory = letters
                 state.pendingOffsets.merge(offsets) { max($0, $1) }

@@ -23,7 +23,8 @@ extension Table {
             }
             let definition = stored.definition
             let used = [definition.partitionBy.column, definition.ttl?.column, definition.timeColumn].contains(name)
-            guard !used && !definition.sortingKey.contains(name) else {
+            let isKept = definition.keepsLatest && LatestColumns.contains(name)
+            guard !used && !isKept && !definition.sortingKey.contains(name) else {
                 throw ColumnarError(.invalidDefinition, "column \(name) sorts, partitions, dates or expires the rows")
             }
             return stored.removing(at: index)
@@ -67,6 +68,11 @@ extension Table {
     public func setSettings(_ settings: [String: String]) throws(ColumnarError) {
         try alter { stored throws(ColumnarError) in
             var definition = stored.definition
+            for name in TableDefinition.fixedSettings where settings[name] != definition.settings[name] {
+                throw ColumnarError(
+                    .invalidDefinition,
+                    "table \(definition.name): the setting \(name) is given by CREATE TABLE and stays as it is")
+            }
             definition.settings = settings
             return stored.replacing(definition).adding(try definition.missingRecordColumns())
         }

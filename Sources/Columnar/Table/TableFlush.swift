@@ -96,6 +96,7 @@ extension Table {
         edits += work.offsets.map { .offset($0.key, $0.value) }
         do throws(ColumnarError) {
             try commit(edits) { state in
+                state.epoch += 1
                 state.rows.flushing = nil
                 state.rows.parts += opened.rows
                 state.deadLetters.flushing = nil

@@ -38,6 +38,8 @@ extension Table {
             }
         }
         try table.detachDamaged()
+        let nextVersion = table.versionAfterParts()
+        table.state.withLock { $0.nextVersion = nextVersion }
         return table
     }
 

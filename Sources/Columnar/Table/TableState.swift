@@ -16,6 +16,10 @@ struct TableState: Sendable {
     /// When the oldest unflushed row (or offset) came; nil when there is none.
     var oldestPendingMs: Int64?
     var isDropped = false
+    /// Grows whenever the set of parts changes, or rows in memory go.
+    var epoch: UInt64 = 0
+    /// The number the next row gets in tables that keep the latest version of each row.
+    var nextVersion: UInt64 = 1
     /// The number the next part gets.
     var nextPart: UInt64 = 1
     /// Files that a failed commit may or may not name; removed once a commit succeeds.
@@ -52,6 +56,7 @@ struct TableState: Sendable {
 
     /// Takes parts out of view; returns them so that the caller lets go of them outside the lock.
     mutating func removeParts(_ numbers: Set<UInt64>) -> [Part] {
+        epoch += 1
         let removed = allParts.filter { numbers.contains($0.number) }
         rows.parts.removeAll { numbers.contains($0.number) }
         deadLetters.parts.removeAll { numbers.contains($0.number) }

@@ -3,10 +3,11 @@ import Disk
 import LogStore
 import Synchronization
 
-/// Brings the records of every topic to the table of the same name: each exactly once, in under a second.
+/// Brings the records of every topic to the table of the same name, and to those that read it by their setting
+/// `topic`: to each exactly once, in under a second.
 ///
 /// A few threads sleep until the log says that something was appended. Where to go on stands in each table's
-/// manifest, committed together with the rows, so a crash at any moment neither loses nor doubles a row. A topic in
+/// manifest, committed together with the rows, so a crash at any moment neither loses nor doubles a row. A table in
 /// trouble (a full disk) is tried again after a pause and does not hold up the others. Topics whose names begin with
 /// `__` are internal and feed nothing.
 public final class Materializer: Sendable {
@@ -32,6 +33,10 @@ public final class Materializer: Sendable {
     /// Takes hold of every topic and starts the threads. Call once, before retention runs.
     public func start() {
         logStore.onTopicsChanged { [weak self] in self?.followTopics() }
+        catalog.onTablesChanged { [weak self] definition in
+            // Tables that read the topic of their name are made by their feeds, or found by them.
+            if definition.topic != definition.name { self?.followTopics() }
+        }
         followTopics()
         threads.withLock { threads in
             for index in 0..<max(settings.threads, 1) {
@@ -45,7 +50,7 @@ public final class Materializer: Sendable {
     public func stop() {
         monitor.update { state in
             state.isStopping = true
-            for topic in state.entries.keys { state.entries[topic]?.observations = [] }
+            for table in state.entries.keys { state.entries[table]?.observations = [] }
         }
         let running = threads.withLock { threads in
             defer { threads = [] }
@@ -54,12 +59,13 @@ public final class Materializer: Sendable {
         for thread in running { thread.join() }
     }
 
-    /// Waits until every record before `offset` of the partition is visible to queries (as a row or a dead letter).
+    /// Waits until every record before `offset` of the partition is visible to queries (as a row or a dead letter) in
+    /// all tables that read the topic.
     /// False when `timeoutMs` milliseconds passed before. Blocks the calling thread.
     public func waitUntilVisible(topic: String, partition: Int32, offset: Int64, timeoutMs: Int64) -> Bool {
         monitor.wait(timeoutMs: timeoutMs) { state -> Bool? in
             if state.isStopping { return false }
-            return (state.entries[topic]?.visible[partition] ?? 0) >= offset ? true : nil
+            return state.visibleOffset(topic, partition) >= offset ? true : nil
         } ?? false
     }
 
@@ -69,101 +75,129 @@ public final class Materializer: Sendable {
             topic: position.topic, partition: position.partition, offset: position.offset, timeoutMs: timeoutMs)
     }
 
-    /// How each topic stands, by name.
+    /// How each topic stands with each table that reads it, by the tables' names.
     public var status: [TopicStatus] {
         let entries = monitor.withLock { $0.entries }
         return entries.sorted { $0.key < $1.key }.map { name, entry in
+            let topic = entry.feed.feed.topic
             var lag: Int64 = 0
-            for partition in logStore.topic(name)?.partitions ?? [] {
+            for partition in topic.partitions {
                 lag += max(partition.endOffset - (entry.visible[partition.partition] ?? partition.keptOffset), 0)
             }
             return TopicStatus(
-                topic: name, lag: lag, rows: entry.rows, deadLetters: entry.deadLetters, error: entry.error)
+                topic: topic.name, table: name, lag: lag, rows: entry.rows, deadLetters: entry.deadLetters,
+                error: entry.error)
         }
     }
 
-    /// Runs `body` while nothing is brought from the topic to its table, for dropping or replacing either. Afterwards
-    /// the topic, if there still is one, begins anew from what its table has stored.
+    /// Runs `body` while nothing is brought to the table, for dropping or replacing it or its topic. Afterwards the
+    /// topic, if there still is one, begins anew from what the table has stored.
     public func withoutFeeding<Result, Failure: Error>(
-        _ topic: String, _ body: () throws(Failure) -> Result
+        _ table: String, _ body: () throws(Failure) -> Result
     ) throws(Failure) -> Result {
-        monitor.update { $0.entries[topic]?.pauses += 1 }
-        _ = monitor.wait { state -> Bool? in state.entries[topic]?.isRunning == true ? nil : true }
+        monitor.update { $0.entries[table]?.pauses += 1 }
+        _ = monitor.wait { state -> Bool? in state.entries[table]?.isRunning == true ? nil : true }
         defer {
             monitor.update { state in
-                if let pauses = state.entries[topic]?.pauses, pauses > 0 { state.entries[topic]?.pauses = pauses - 1 }
+                if let pauses = state.entries[table]?.pauses, pauses > 0 { state.entries[table]?.pauses = pauses - 1 }
             }
             followTopics()
-            signal(topic)
+            signal(table)
         }
         return try body()
     }
 
+    /// The tables that read the topic besides the one of its name.
+    public func readers(of topic: String) -> [String] {
+        catalog.tables.map(\.definition).filter { $0.topic == topic && $0.name != topic }.map(\.name)
+    }
+
     // MARK: Topics
 
-    /// Makes the entries what the log's topics are.
+    /// Which table reads which topic.
+    private func wantedFeeds() -> [String: Topic] {
+        var wanted: [String: Topic] = [:]
+        for topic in logStore.topics where !topic.name.hasPrefix("__") { wanted[topic.name] = topic }
+        for table in catalog.tables {
+            let definition = table.definition
+            guard definition.topic != definition.name else { continue }
+            wanted[definition.name] = logStore.topic(definition.topic)
+        }
+        return wanted
+    }
+
+    /// Makes the entries what the log's topics and the tables' definitions are.
     private func followTopics() {
-        let topics = logStore.topics.filter { !$0.name.hasPrefix("__") }
-        for topic in topics { holdRetention(topic) }
-        var added: [Topic] = []
+        let wanted = wantedFeeds()
+        for (table, topic) in wanted { holdRetention(table, topic) }
+        var added: [(table: String, topic: Topic)] = []
+        var ended: [(table: String, topic: Topic)] = []
         monitor.update { state in
             if state.isStopping { return }
-            let names = Set(topics.map(\.name))
-            for name in state.entries.keys where !names.contains(name) { state.entries[name] = nil }
-            for topic in topics {
-                if let entry = state.entries[topic.name], entry.feed.feed.topic === topic {
-                    if entry.observations.count != topic.partitions.count { added.append(topic) }
+            for (table, entry) in state.entries where wanted[table] !== entry.feed.feed.topic {
+                ended.append((table, entry.feed.feed.topic))
+                if wanted[table] == nil { state.entries[table] = nil }
+            }
+            for (table, topic) in wanted {
+                if let entry = state.entries[table], entry.feed.feed.topic === topic {
+                    if entry.observations.count != topic.partitions.count { added.append((table, topic)) }
                     continue
                 }
                 let feed = TopicFeed(
-                    topic: topic, logStore: logStore, catalog: catalog, clock: clock, settings: settings)
-                let pauses = state.entries[topic.name]?.pauses ?? 0
-                state.entries[topic.name] = MaterializerState.Entry(feed: FeedBox(feed), pauses: pauses)
-                added.append(topic)
+                    topic: topic, tableName: table, logStore: logStore, catalog: catalog, clock: clock,
+                    settings: settings)
+                let pauses = state.entries[table]?.pauses ?? 0
+                state.entries[table] = MaterializerState.Entry(feed: FeedBox(feed), pauses: pauses)
+                added.append((table, topic))
             }
+            state.readers = Dictionary(grouping: wanted.keys) { wanted[$0]?.name ?? "" }
         }
-        for topic in added {
-            observe(topic)
-            signal(topic.name)
+        for (table, topic) in ended {
+            for partition in topic.partitions { partition.releaseRetention(name: Self.holdName(table)) }
+        }
+        for (table, topic) in added {
+            observe(table, topic)
+            signal(table)
         }
     }
 
-    private func observe(_ topic: Topic) {
-        let name = topic.name
+    private func observe(_ table: String, _ topic: Topic) {
         let observations = topic.partitions.map { partition in
-            partition.onAppend { [weak self] _ in self?.signal(name) }
+            partition.onAppend { [weak self] _ in self?.signal(table) }
         }
         monitor.withLock { state in
-            guard state.entries[name]?.feed.feed.topic === topic, !state.isStopping else { return }
-            state.entries[name]?.observations = observations
+            guard state.entries[table]?.feed.feed.topic === topic, !state.isStopping else { return }
+            state.entries[table]?.observations = observations
         }
     }
 
-    /// Says that the topic has something new. Cheap: called from the log's writer thread.
-    private func signal(_ topic: String) {
-        if monitor.withLock({ $0.signal(topic) }) { monitor.update { _ in } }
+    /// Says that the table's topic has something new. Cheap: called from the log's writer thread.
+    private func signal(_ table: String) {
+        if monitor.withLock({ $0.signal(table) }) { monitor.update { _ in } }
     }
 
+    private static func holdName(_ table: String) -> String { "table \(table)" }
+
     /// Keeps the log from deleting what the table has not stored, from now on and after each of its commits.
-    private func holdRetention(_ topic: Topic) {
-        let table = catalog.table(topic.name)
+    private func holdRetention(_ name: String, _ topic: Topic) {
+        let table = catalog.table(name)
         let stored = table?.storedOffsets() ?? [:]
         for partition in topic.partitions {
             let source = SourcePartition(topic: topic.name, partition: partition.partition)
-            partition.holdRetention(name: "table", storedOffset: stored[source] ?? 0)
+            partition.holdRetention(name: Self.holdName(name), storedOffset: stored[source] ?? 0)
         }
         guard let table else { return }
         let isNew = followed.withLock { followed in
             let identity = ObjectIdentifier(table)
-            defer { followed[topic.name] = identity }
-            return followed[topic.name] != identity
+            defer { followed[name] = identity }
+            return followed[name] != identity
         }
         guard isNew else { return }
         table.onStored { [weak self] offsets in
             for (source, next) in offsets {
                 guard let topic = self?.logStore.topic(source.topic) else { continue }
                 let partition = topic.partitions.first { $0.partition == source.partition }
-                partition?.holdRetention(name: "table", storedOffset: next)
+                partition?.holdRetention(name: Self.holdName(name), storedOffset: next)
             }
         }
     }
@@ -201,7 +235,7 @@ public final class Materializer: Sendable {
         let feed = box.feed
         do throws(MaterializerError) {
             let turn = try feed.run()
-            holdRetention(feed.topic)
+            holdRetention(feed.tableName, feed.topic)
             finish(topic, box) { entry, nowMs in
                 entry.visible = turn.visible
                 entry.failures = 0

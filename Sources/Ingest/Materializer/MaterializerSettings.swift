@@ -40,10 +40,12 @@ public struct MaterializerSettings: Sendable, Hashable {
     }
 }
 
-/// How a topic's way to its table stands.
+/// How a topic's way to a table stands.
 public struct TopicStatus: Sendable, Hashable {
-    /// The topic's name, which is the table's.
+    /// The topic's name.
     public var topic: String
+    /// The table's name.
+    public var table: String
     /// Records in the log that the table does not show yet, over all partitions.
     public var lag: Int64
     /// Rows brought to the table since the start.

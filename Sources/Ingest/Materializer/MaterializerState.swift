@@ -3,7 +3,7 @@ import LogStore
 
 /// What the materializer's threads share; guarded by its monitor.
 struct MaterializerState {
-    /// A topic's place in the work.
+    /// A table's place in the work.
     struct Entry {
         /// Used only by the worker that holds the entry (`isRunning`).
         let feed: FeedBox
@@ -12,7 +12,7 @@ struct MaterializerState {
         var isDirty = true
         var isQueued = false
         var isRunning = false
-        /// While above 0, the topic is left alone.
+        /// While above 0, the table is left alone.
         var pauses = 0
         /// Not before this moment, on the steady clock in milliseconds.
         var notBeforeMs: Int64 = 0
@@ -25,21 +25,33 @@ struct MaterializerState {
         var deadLetters: UInt64 = 0
     }
 
+    /// By the tables' names.
     var entries: [String: Entry] = [:]
-    /// Topics that have work, in turn.
+    /// The tables that read each topic.
+    var readers: [String: [String]] = [:]
+    /// Tables that have work, in turn.
     var queue: [String] = []
     var isStopping = false
     /// Grows with each change of a wake-up time, so that sleepers take a new look at it.
     var wakeVersion = 0
 
-    /// Queues the topic unless it is in hand already; whether a worker should wake.
+    /// The offset before which all tables that read the topic have everything; 0 when none does.
+    func visibleOffset(_ topic: String, _ partition: Int32) -> Int64 {
+        var least: Int64?
+        for table in readers[topic] ?? [] {
+            least = min(least ?? .max, entries[table]?.visible[partition] ?? 0)
+        }
+        return least ?? 0
+    }
+
+    /// Queues the table unless it is in hand already; whether a worker should wake.
     mutating func signal(_ topic: String) -> Bool {
         guard entries[topic]?.isDirty == false || entries[topic]?.isQueued == false else { return false }
         entries[topic]?.isDirty = true
         return enqueue(topic)
     }
 
-    /// Queues the topic when it has something to do and nobody does it.
+    /// Queues the table when it has something to do and nobody does it.
     mutating func enqueue(_ topic: String) -> Bool {
         guard let entry = entries[topic], entry.isDirty, !entry.isQueued, !entry.isRunning, entry.pauses == 0 else {
             return false
@@ -49,7 +61,7 @@ struct MaterializerState {
         return true
     }
 
-    /// Takes the next topic whose time has come.
+    /// Takes the next table whose time has come.
     mutating func next(nowMs: Int64) -> String? {
         for (topic, entry) in entries {
             if let wake = entry.wakeAtMs, wake <= nowMs, !entry.isRunning {

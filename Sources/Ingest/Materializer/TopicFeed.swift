@@ -2,12 +2,14 @@ import Columnar
 import Disk
 import LogStore
 
-/// The way from one topic to its table. Used by one worker at a time.
+/// The way from one topic to one table that reads it. Used by one worker at a time.
 ///
 /// Everything here can be lost: the table knows the offset after its rows, and its manifest that after its stored
 /// rows. So whatever fails is forgotten and begun anew from there.
 final class TopicFeed {
     let topic: Topic
+    /// The table's name.
+    let tableName: String
     let logStore: LogStore
     private let catalog: Catalog
     private let clock: any Clock
@@ -16,6 +18,8 @@ final class TopicFeed {
     private var table: Table?
     private var definition: TableDefinition?
     private var builder: RowBuilder
+    /// Reads records as changes, for a table that keeps the latest version of each row.
+    private var changes: ChangeReader?
     private var letters = DeadLetters()
     /// When the oldest of the dead letters that wait for a table came.
     private var lettersSinceMs: Int64?
@@ -27,13 +31,18 @@ final class TopicFeed {
     private(set) var rowCount: UInt64 = 0
     private(set) var deadLetterCount: UInt64 = 0
 
-    init(topic: Topic, logStore: LogStore, catalog: Catalog, clock: any Clock, settings: MaterializerSettings) {
+    /// A table that is called as the topic is made of the first record when there is none; another must be there.
+    init(
+        topic: Topic, tableName: String, logStore: LogStore, catalog: Catalog, clock: any Clock,
+        settings: MaterializerSettings
+    ) {
         self.topic = topic
+        self.tableName = tableName
         self.logStore = logStore
         self.catalog = catalog
         self.clock = clock
         self.settings = settings
-        builder = RowBuilder(tableName: topic.name, definition: nil, maxColumns: settings.maxColumns)
+        builder = RowBuilder(tableName: tableName, definition: nil, maxColumns: settings.maxColumns)
     }
 
     /// What a turn came to.
@@ -53,12 +62,15 @@ final class TopicFeed {
         letters = DeadLetters()
         positions = [:]
         appended = [:]
-        builder = RowBuilder(tableName: topic.name, definition: nil, maxColumns: settings.maxColumns)
+        changes = nil
+        builder = RowBuilder(tableName: tableName, definition: nil, maxColumns: settings.maxColumns)
     }
 
     /// Reads some of what is new and appends it to the table. After an error the caller calls `restart`.
     func run() throws(MaterializerError) -> Turn {
         try follow()
+        // The table was dropped: this way ends as soon as that is noticed.
+        if table == nil && tableName != topic.name { return Turn(visible: [:], hasMore: false, returnAfterMs: nil) }
         var readBytes = 0
         var isBehind = true
         while isBehind && readBytes < settings.turnBytes {
@@ -78,7 +90,7 @@ final class TopicFeed {
 
     /// Finds the table, follows a changed definition, finds partitions that are new.
     private func follow() throws(MaterializerError) {
-        let found = catalog.table(topic.name)
+        let found = catalog.table(tableName)
         if found !== table {
             restart()
             table = found
@@ -88,7 +100,8 @@ final class TopicFeed {
             let isKnown = current == definition
             definition = current
             if !isKnown {
-                builder = RowBuilder(tableName: topic.name, definition: current, maxColumns: settings.maxColumns)
+                builder = RowBuilder(tableName: tableName, definition: current, maxColumns: settings.maxColumns)
+                changes = current.keepsLatest ? ChangeReader(current) : nil
             }
         }
         for partition in topic.partitions where positions[partition.partition] == nil {
@@ -173,6 +186,7 @@ final class TopicFeed {
             positions[source.partition] = record.offset
             try append()
         }
+        if let changes { return try take(record, source, changes) }
         guard let value = record.value else { return takeEmpty(record, source) }
         let envelope = ConnectEnvelope(value)
         if let envelope, JSONValueText.isNull(envelope.payload) { return takeEmpty(record, source) }
@@ -190,15 +204,63 @@ final class TopicFeed {
         guard record.key != nil else {
             return setAside(source, record.offset, record.timestampMs, "a record without a value", nil)
         }
-        guard builder.surroundings.contains(where: { $0.column == .key }) else { return }
-        do {
-            // An empty object is a row of defaults: it cannot fail.
-            let empty = UnsafeRawBufferPointer(StaticString("{}").bytes)
-            guard (try? builder.append(empty, timestampMs: record.timestampMs)) != nil else {
-                return
-            }
-            builder.putSurroundings(record, source)
+        guard builder.surroundings.contains(where: { $0.column == .key }), takeDefaults(record.timestampMs) else {
+            return
         }
+        builder.putSurroundings(record, source)
+    }
+
+    /// Adds a row without values; nothing in it can fail.
+    private func takeDefaults(_ timestampMs: Int64) -> Bool {
+        (try? builder.append(UnsafeRawBufferPointer(StaticString("{}").bytes), timestampMs: timestampMs)) != nil
+    }
+
+    /// Takes a record as a change of a source's row.
+    private func take(
+        _ record: RecordView, _ source: SourcePartition, _ changes: ChangeReader
+    ) throws(MaterializerError) {
+        let change: Change
+        do throws(ChangeFault) { change = try changes.read(record) } catch {
+            return setAside(source, record.offset, record.timestampMs, error.reason, record.value)
+        }
+        switch change {
+        case .none: break
+        case .clear: try clear(source, after: record.offset)
+        case .remove(let key): takeRemoval(key, record.timestampMs)
+        case .put(let row, let key, let oldKey):
+            do throws(JSONFault) {
+                // The row first: when it is none, the old one stays.
+                try builder.append(row, timestampMs: record.timestampMs)
+            } catch {
+                return setAside(source, record.offset, record.timestampMs, error.description, record.value)
+            }
+            if !builder.surroundings.isEmpty { builder.putSurroundings(record, source) }
+            builder.putVersion(ofKey: key, isDeleted: false)
+            if let oldKey { takeRemoval(oldKey, record.timestampMs) }
+        }
+    }
+
+    private func takeRemoval(_ key: [UInt8], _ timestampMs: Int64) {
+        if takeDefaults(timestampMs) { builder.putVersion(ofKey: key, isDeleted: true) }
+    }
+
+    /// Removes all rows before the record at `offset`, and says that it was taken, in one step.
+    private func clear(_ source: SourcePartition, after offset: Int64) throws(MaterializerError) {
+        positions[source.partition] = offset
+        try append()
+        positions[source.partition] = offset + 1
+        guard let table else { return }
+        do throws(ColumnarError) { try table.clear(offsets: offsets) } catch { throw MaterializerError(error) }
+        appended = positions
+    }
+
+    /// The positions as the table keeps them.
+    private var offsets: [SourcePartition: Int64] {
+        var offsets: [SourcePartition: Int64] = [:]
+        for (partition, next) in positions {
+            offsets[SourcePartition(topic: topic.name, partition: partition)] = next
+        }
+        return offsets
     }
 
     private func setAside(
@@ -222,10 +284,6 @@ final class TopicFeed {
         do throws(ColumnarError) {
             let finished = builder.finish()
             let table = try readyTable(finished)
-            var offsets: [SourcePartition: Int64] = [:]
-            for (partition, next) in positions {
-                offsets[SourcePartition(topic: topic.name, partition: partition)] = next
-            }
             try table.append(finished.block, deadLetters: letters.block, offsets: offsets)
             appended = positions
             rowCount += UInt64(finished.block.rowCount)
@@ -267,8 +325,8 @@ final class TopicFeed {
             }
             return table
         }
-        guard logStore.topic(topic.name) === topic else {
-            throw ColumnarError(.unknownTable, "topic \(topic.name) was deleted")
+        guard tableName == topic.name, logStore.topic(topic.name) === topic else {
+            throw ColumnarError(.unknownTable, "topic \(topic.name) or table \(tableName) is gone")
         }
         var definition = builder.inferredDefinition()
         if definition.columns.isEmpty {

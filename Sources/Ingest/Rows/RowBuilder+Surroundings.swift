@@ -27,6 +27,14 @@ extension RowBuilder {
         }
     }
 
+    /// Says of which row the row added last is a version, and whether that is gone.
+    func putVersion(ofKey key: [UInt8], isDeleted: Bool) {
+        guard rowCount > 0, let keyField, let deletedField else { return }
+        let row = rowCount - 1
+        key.withUnsafeBytes { (fields + Int(keyField)).pointee.putBytes($0, row) }
+        (fields + Int(deletedField)).pointee.putInteger(isDeleted ? 1 : 0, row)
+    }
+
     private func putHeaders(_ record: RecordView, _ field: UnsafeMutablePointer<FieldBuilder>, _ row: Int) {
         guard let children = field.pointee.children else { return }
         field.pointee.begin(row)

@@ -46,6 +46,9 @@ final class RowBuilder {
     private var restField: Int32 = -1
     /// Fields that the record's surroundings fill.
     private(set) var surroundings: [(column: RecordColumn, field: Int32)] = []
+    /// In tables that keep the latest version of each row: the fields that say which row, and that it is gone.
+    private(set) var keyField: Int32?
+    private(set) var deletedField: Int32?
 
     @exclusivity(unchecked) var paths: PathTable
     /// For each path, the field for each kind of value.
@@ -84,6 +87,10 @@ final class RowBuilder {
         isKnown = [Bool](repeating: true, count: fieldCount)
         for column in definition?.recordColumns ?? [] {
             if let index = fieldIndices[column.rawValue] { surroundings.append((column, index)) }
+        }
+        if definition?.keepsLatest == true {
+            keyField = fieldIndices[LatestColumns.key]
+            deletedField = fieldIndices[LatestColumns.deleted]
         }
     }
 

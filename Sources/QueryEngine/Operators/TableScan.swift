@@ -148,6 +148,7 @@ final class TableScan: Sendable {
         }
         let source = sources[piece.source]
         let rowCount = source.rowCount(granule: piece.granule)
+        if rowCount == 0 { return nil }
         try context.countRead(rows: rowCount, granules: 1)
         var granule = GranuleReader(scan: self, source: source, granule: piece.granule, rowCount: rowCount)
         for number in piece.open {

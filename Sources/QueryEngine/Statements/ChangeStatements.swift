@@ -60,7 +60,9 @@ extension QueryRun {
             }
             if let text = column.defaultExpression { _ = try Parser.parseExpression(Array(text.utf8)) }
         }
-        for key in create.orderBy where !seen.contains(key) {
+        // The columns of a table that follows a source's come with its rows, those of the key too.
+        let mayComeLater = create.settings.contains { $0.name == "cdc" }
+        for key in create.orderBy where !mayComeLater && !seen.contains(key) {
             let meant = nearestName(to: key, in: seen).map { ". Maybe you meant \($0)?" } ?? ""
             throw QueryError(.unknownIdentifier, "Missing column \(key) of the sorting key\(meant)", at: name.position)
         }

@@ -10,8 +10,8 @@ enum TableText {
             if !column.comment.isEmpty { line += " COMMENT \(SQLWriter.literal(column.comment.utf8))" }
             return line
         }
-        var text =
-            "CREATE TABLE default.\(SQLWriter.identifier(info.name))\n(\n\(columns.joined(separator: ",\n"))\n)\n"
+        var text = "CREATE TABLE default.\(SQLWriter.identifier(info.name))\n"
+        if !columns.isEmpty { text += "(\n\(columns.joined(separator: ",\n"))\n)\n" }
         text += engine(info, separator: "\n")
         if !info.comment.isEmpty { text += "\nCOMMENT \(SQLWriter.literal(info.comment.utf8))" }
         return text

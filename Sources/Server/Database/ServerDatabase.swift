@@ -32,14 +32,17 @@ final class ServerDatabase: Database {
         let definition = table.definition
         let statistics = table.statistics
         return TableInfo(
-            name: name, columns: definition.columns, sortingKey: definition.sortingKey,
+            name: name, columns: definition.visibleColumns, sortingKey: definition.visibleSortingKey,
             partitionBy: definition.partitionBy.sql, ttl: definition.ttl?.sql ?? "",
             settings: definition.settings.sorted { $0.key < $1.key }.map { (name: $0.key, value: $0.value) },
             comment: definition.comment, rowCount: UInt64(max(0, statistics.rowCount)), sizeBytes: statistics.sizeBytes,
             partCount: statistics.partCount)
     }
 
-    func snapshot(_ name: String) throws(QueryError) -> (any TableSnapshot)? { catalog.table(name)?.snapshot() }
+    func snapshot(_ name: String) throws(QueryError) -> (any TableSnapshot)? {
+        guard let table = catalog.table(name) else { return nil }
+        return try stored { () throws(ColumnarError) in try table.currentSnapshot() }
+    }
 
     func createTable(_ statement: CreateTableStatement) throws(QueryError) {
         let definition = try TableDefinition(statement)
@@ -50,17 +53,25 @@ final class ServerDatabase: Database {
             throw QueryError(error)
         }
         do throws(LogStoreError) {
-            _ = try logStore.ensureTopic(definition.name)
+            _ = try logStore.ensureTopic(definition.topic)
         } catch {
             throw QueryError(error)
         }
     }
 
     func dropTable(_ name: String) throws(QueryError) {
-        _ = try existing(name)
+        let table = try existing(name)
+        let ownsTopic = table.definition.topic == name && logStore.topic(name) != nil
+        let readers = ownsTopic ? materializer.readers(of: name) : []
+        guard readers.isEmpty else {
+            throw QueryError(
+                .badArguments,
+                "Table \(name) goes with its topic, which other tables read: drop \(readers.joined(separator: ", ")) first"
+            )
+        }
         // The topic goes too: its records would make the table anew.
         try materializer.withoutFeeding(name) { () throws(QueryError) in
-            if logStore.topic(name) != nil {
+            if ownsTopic {
                 do throws(LogStoreError) { try logStore.deleteTopic(name) } catch { throw QueryError(error) }
             }
             try stored { () throws(ColumnarError) in try catalog.dropTable(name) }
@@ -75,7 +86,14 @@ final class ServerDatabase: Database {
     }
 
     func insert(into name: String, _ block: Block) throws(QueryError) {
-        _ = try existing(name)
+        let definition = try existing(name).definition
+        guard definition.topic == name else {
+            throw QueryError(
+                .notImplemented, "Table \(name) takes its rows from topic \(definition.topic): send records there")
+        }
+        guard !definition.keepsLatest else {
+            throw QueryError(.notImplemented, "Table \(name) takes changes of a source's rows, not INSERT")
+        }
         let position: LogPosition?
         do throws(IngestError) { position = try ingestor.appendRows(block, table: name) } catch {
             throw QueryError(error)

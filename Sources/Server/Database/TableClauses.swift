@@ -86,7 +86,8 @@ extension TableDefinition {
     /// The definition that CREATE TABLE asks for. The column store checks the names in it.
     init(_ statement: CreateTableStatement) throws(QueryError) {
         let name = statement.name.table
-        guard !statement.columns.isEmpty else {
+        // The columns of a table that follows a source's come with its rows.
+        guard !statement.columns.isEmpty || statement.settings.contains(where: { $0.name == "cdc" }) else {
             throw QueryError(.badArguments, "CREATE TABLE wants at least one column", at: statement.name.position)
         }
         let partition = try TableClauses.partition(statement.partitionBy, columns: statement.columns)

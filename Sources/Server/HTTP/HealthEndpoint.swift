@@ -97,7 +97,7 @@ struct HealthEndpoint: Sendable {
     private func materializer() -> Check {
         let status = store.materializer.status
         let lag = status.reduce(0) { $0 + $1.lag }
-        let errors = status.compactMap { topic in topic.error.map { "\(topic.topic): \($0)" } }
+        let errors = status.compactMap { topic in topic.error.map { "\(topic.table): \($0)" } }
         return Check(
             name: "materializer", isFine: errors.isEmpty && lag < Self.worryingLag,
             detail: errors.isEmpty ? "\(lag) records behind" : errors.joined(separator: "; "))

@@ -90,13 +90,13 @@ struct MetricsEndpoint: Sendable {
         let status = store.materializer.status
         page.add(
             "logstore_materializer_lag_records", .gauge, "Records in the log that are not in the table yet.",
-            status.map { (["topic": $0.topic], Double($0.lag)) })
+            status.map { (["topic": $0.topic, "table": $0.table], Double($0.lag)) })
         page.add(
             "logstore_materializer_rows_total", .counter, "Rows made from records.",
-            status.map { (["topic": $0.topic], Double($0.rows)) })
+            status.map { (["topic": $0.topic, "table": $0.table], Double($0.rows)) })
         page.add(
             "logstore_dead_letters_total", .counter, "Records that could not become rows.",
-            status.map { (["topic": $0.topic], Double($0.deadLetters)) })
+            status.map { (["topic": $0.topic, "table": $0.table], Double($0.deadLetters)) })
     }
 
     private func tables(_ page: inout PrometheusPage) {
