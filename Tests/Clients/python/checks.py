@@ -1,6 +1,7 @@
 """What every client's script shares: the records they send, and a check that says what went wrong.
 
 A script is run as `SCRIPT.py BOOTSTRAP SCENARIO`. It ends with 0 and `ok SCENARIO`, or with 1 and what was expected.
+CLIENT_SETTINGS, a JSON object, is added to the settings of every client: for TLS and SASL.
 """
 
 import json
@@ -12,6 +13,9 @@ import time
 START = 1740787200000
 
 PARTITIONS = 6
+
+# What every client is given besides.
+COMMON = json.loads(os.environ.get("CLIENT_SETTINGS", "{}"))
 
 
 def records(count, first=0):

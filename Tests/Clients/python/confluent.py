@@ -10,20 +10,24 @@ from confluent_kafka.admin import (
     AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource, ConfigSource, NewPartitions, NewTopic, OffsetSpec,
     ResourceType)
 
-from checks import PARTITIONS, START, equal, eventually, expect, main, records, same_records
+from checks import COMMON, PARTITIONS, START, equal, eventually, expect, main, records, same_records
 
 CODECS = ["none", "gzip", "snappy", "lz4", "zstd"]
 
 
 def producer(bootstrap, **settings):
-    return Producer({"bootstrap.servers": bootstrap, "message.timeout.ms": 15000,
+    return Producer({"bootstrap.servers": bootstrap, "message.timeout.ms": 15000, **COMMON,
                      **{name.replace("_", "."): value for name, value in settings.items()}})
 
 
 def consumer(bootstrap, group="alone", **settings):
     return Consumer({"bootstrap.servers": bootstrap, "group.id": group, "auto.offset.reset": "earliest",
-                     "enable.auto.commit": False, "session.timeout.ms": 10000,
+                     "enable.auto.commit": False, "session.timeout.ms": 10000, **COMMON,
                      **{name.replace("_", "."): value for name, value in settings.items()}})
+
+
+def administrator(bootstrap):
+    return AdminClient({"bootstrap.servers": bootstrap, **COMMON})
 
 
 def send(sender, topic, wanted, partition=0):
@@ -108,7 +112,7 @@ def offsets(bootstrap):
     end = eventually(lambda: reader.poll(0.5), "the end")
     equal(end.error().code(), KafkaError._PARTITION_EOF, "end of the partition")
     reader.close()
-    admin = AdminClient({"bootstrap.servers": bootstrap})
+    admin = administrator(bootstrap)
     for spec, offset in [(OffsetSpec.earliest(), 0), (OffsetSpec.latest(), 100), (OffsetSpec.max_timestamp(), 99),
                          (OffsetSpec.for_timestamp(START + 500), 1)]:
         for partition, future in admin.list_offsets({TopicPartition(topic, 0): spec}).items():
@@ -123,7 +127,7 @@ def group(bootstrap):
 def group_with(bootstrap, strategy):
     """Two members share six partitions; what they commit is where the next one goes on."""
     topic, name = f"confluent-group-{strategy}", f"team-{strategy}"
-    admin = AdminClient({"bootstrap.servers": bootstrap})
+    admin = administrator(bootstrap)
     admin.create_topics([NewTopic(topic, PARTITIONS, 1)])[topic].result()
     sender = producer(bootstrap)
     for partition in range(PARTITIONS):
@@ -187,7 +191,7 @@ def group_with(bootstrap, strategy):
 
 def admin(bootstrap):
     """Topics, partitions, configs, records: made, described, changed, removed."""
-    boss = AdminClient({"bootstrap.servers": bootstrap})
+    boss = administrator(bootstrap)
     topic = "confluent.admin_1-x"
     boss.create_topics([NewTopic(topic, 2, 1, config={"retention.ms": "86400000"})])[topic].result()
     known = boss.list_topics(timeout=20)
@@ -265,7 +269,7 @@ def errors(bootstrap):
         sender.flush(40)
         return outcome[0].code() if outcome and outcome[0] else None
 
-    boss = AdminClient({"bootstrap.servers": bootstrap})
+    boss = administrator(bootstrap)
     small = NewTopic("confluent-small", 1, 1, config={"max.message.bytes": "2000"})
     compacted = NewTopic("confluent-compacted", 1, 1, config={"cleanup.policy": "compact"})
     for name, future in boss.create_topics([small, compacted]).items():
@@ -351,7 +355,7 @@ def transactions(bootstrap):
 def static(bootstrap):
     """A static member that comes back within its session keeps its partitions, without a rebalance."""
     topic = "confluent-static"
-    boss = AdminClient({"bootstrap.servers": bootstrap})
+    boss = administrator(bootstrap)
     boss.create_topics([NewTopic(topic, PARTITIONS, 1)])[topic].result()
     settings = {"session_timeout_ms": 30000, "heartbeat_interval_ms": 500}
     members = [consumer(bootstrap, "fixed", group_instance_id=f"seat-{n}", **settings) for n in range(2)]
@@ -392,6 +396,56 @@ def crowd(bootstrap):
     reader.close()
 
 
+def allowed(produces, reads):
+    """What a user may do and what not; the topic `secured` is there and has a record."""
+    refusals = (KafkaError.TOPIC_AUTHORIZATION_FAILED, KafkaError.GROUP_AUTHORIZATION_FAILED,
+                KafkaError.CLUSTER_AUTHORIZATION_FAILED)
+
+    def scenario(bootstrap):
+        for idempotent in (False, True):
+            outcome = []
+            sender = producer(bootstrap, enable_idempotence=idempotent)
+            sender.produce("secured", b'{"n":2}', key=b"k", on_delivery=lambda error, _: outcome.append(error))
+            try:
+                sender.flush(20)
+            except KafkaException as failure:
+                outcome.append(failure.args[0])
+            if produces:
+                equal(outcome, [None], "outcome of producing")
+            else:
+                expect(outcome and outcome[0] and outcome[0].code() in refusals, "producing to be refused", outcome)
+        reader = consumer(bootstrap, "secured-team")
+        reader.subscribe(["secured"])
+        message = eventually(lambda: reader.poll(0.5), "a message or an error")
+        if reads:
+            equal(message.error(), None, "error of reading")
+            reader.commit(asynchronous=False)
+        else:
+            expect(message.error() and message.error().code() in refusals, "reading to be refused", message.error())
+        reader.close()
+        try:
+            administrator(bootstrap).create_topics([NewTopic("mine", 1, 1)])["mine"].result(20)
+            expect(False, "creating a topic to be refused")
+        except KafkaException as failure:
+            expect(failure.args[0].code() in refusals, "creating a topic to be refused", failure.args[0])
+
+    return scenario
+
+
+def intruder(bootstrap):
+    """With a wrong password nothing works, and the client is told so."""
+    told = []
+    sender = producer(bootstrap, error_cb=told.append)
+    sender.produce("secured", b"{}", key=b"k")
+
+    def refused():
+        sender.poll(0.2)
+        return any(error.code() == KafkaError._AUTHENTICATION for error in told)
+
+    eventually(refused, "an authentication error")
+
+
 if __name__ == "__main__":
     main({"produce": produce, "offsets": offsets, "group": group, "static": static, "admin": admin, "errors": errors,
-          "transactions": transactions, "crowd": crowd})
+          "transactions": transactions, "crowd": crowd,
+          "ingest": allowed(True, False), "read": allowed(False, True), "intruder": intruder})

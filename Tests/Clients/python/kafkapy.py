@@ -10,7 +10,7 @@ from kafka import errors as failures
 from kafka.admin import ConfigResource, ConfigResourceType, NewPartitions, NewTopic
 from kafka.structs import OffsetAndMetadata
 
-from checks import PARTITIONS, START, equal, eventually, expect, main, records, same_records
+from checks import COMMON, PARTITIONS, START, equal, eventually, expect, main, records, same_records
 
 OLD = kafka.__version__.startswith("2.")
 # Several versions meet the same server in a test: topics are named after the client.
@@ -19,12 +19,12 @@ CODECS = [None, "gzip", "snappy", "lz4", "zstd"]
 
 
 def producer(bootstrap, **settings):
-    return KafkaProducer(bootstrap_servers=bootstrap, **settings)
+    return KafkaProducer(bootstrap_servers=bootstrap, **COMMON, **settings)
 
 
 def consumer(bootstrap, group=None, **settings):
     return KafkaConsumer(bootstrap_servers=bootstrap, group_id=group, auto_offset_reset="earliest",
-                         enable_auto_commit=False, **settings)
+                         enable_auto_commit=False, **COMMON, **settings)
 
 
 def committed_at(offset, metadata=""):
@@ -102,7 +102,7 @@ def offsets(bootstrap):
 def group(bootstrap):
     """Two members share six partitions; what they commit is where the next one goes on."""
     topic, name = f"{NAME}-group", f"{NAME}-team"
-    boss = KafkaAdminClient(bootstrap_servers=bootstrap)
+    boss = KafkaAdminClient(bootstrap_servers=bootstrap, **COMMON)
     boss.create_topics([NewTopic(topic, PARTITIONS, 1)])
     sender = producer(bootstrap)
     for partition in range(PARTITIONS):
@@ -179,12 +179,12 @@ def fails(call, kind, what):
     except kind:
         return
     except failures.KafkaError as failure:
-        expect(False, f"{what} to raise {kind.__name__}", failure)
-    expect(False, f"{what} to raise {kind.__name__}")
+        expect(False, f"{what} to raise {kind}", failure)
+    expect(False, f"{what} to raise {kind}")
 
 
 def admin(bootstrap):
-    boss = KafkaAdminClient(bootstrap_servers=bootstrap)
+    boss = KafkaAdminClient(bootstrap_servers=bootstrap, **COMMON)
     topic = f"{NAME}.admin"
     boss.create_topics([NewTopic(topic, 2, 1, topic_configs={"retention.ms": "86400000"})])
     expect(topic in boss.list_topics(), "the topic to be listed")
@@ -217,7 +217,7 @@ def admin(bootstrap):
 
 
 def errors(bootstrap):
-    boss = KafkaAdminClient(bootstrap_servers=bootstrap)
+    boss = KafkaAdminClient(bootstrap_servers=bootstrap, **COMMON)
     small, compacted = f"{NAME}-small", f"{NAME}-compacted"
     boss.create_topics([NewTopic(small, 1, 1, topic_configs={"max.message.bytes": "2000"}),
                         NewTopic(compacted, 1, 1, topic_configs={"cleanup.policy": "compact"})])
@@ -255,6 +255,45 @@ def transactions(bootstrap):
     reader.close()
 
 
+def allowed(produces, reads):
+    """What a user may do and what not; the topic `secured` is there and has a record."""
+    refusals = (failures.TopicAuthorizationFailedError, failures.GroupAuthorizationFailedError,
+                failures.ClusterAuthorizationFailedError)
+
+    def scenario(bootstrap):
+        settings = {} if OLD else {"enable_idempotence": False}
+
+        def produce():
+            sender = producer(bootstrap, max_block_ms=15000, **settings)
+            sender.send("secured", b'{"n":2}', key=b"k").get(20)
+
+        def read():
+            reader = consumer(bootstrap, f"{NAME}-secured")
+            reader.subscribe(["secured"])
+            take(reader, 1)
+            reader.commit()
+            reader.close()
+
+        produce() if produces else fails(produce, refusals, "producing")
+        read() if reads else fails(read, refusals, "reading")
+        boss = KafkaAdminClient(bootstrap_servers=bootstrap, **COMMON)
+        fails(lambda: boss.create_topics([NewTopic("mine", 1, 1)]), refusals, "creating a topic")
+
+    return scenario
+
+
+def intruder(bootstrap):
+    """With a wrong password nothing works, and the client is told so."""
+    kinds = (failures.SaslAuthenticationFailedError if hasattr(failures, "SaslAuthenticationFailedError")
+             else failures.AuthenticationFailedError, failures.KafkaError)
+
+    def produce():
+        producer(bootstrap, max_block_ms=8000).send("secured", b"{}").get(8)
+
+    fails(produce, kinds, "producing")
+
+
 if __name__ == "__main__":
     main({"produce": produce, "offsets": offsets, "group": group, "admin": admin, "errors": errors,
-          "transactions": transactions})
+          "transactions": transactions, "ingest": allowed(True, False), "read": allowed(False, True),
+          "intruder": intruder})
