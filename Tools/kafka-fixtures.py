@@ -15,12 +15,13 @@ import random
 import re
 import sys
 import types
+import uuid
 
 OUT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "Fixtures", "kafka-protocol")
 
 # Message, first and last version.
 MESSAGES = [
-    ("Produce", 3, 9), ("Fetch", 4, 12), ("ListOffsets", 1, 7), ("Metadata", 0, 9), ("OffsetCommit", 1, 8),
+    ("Produce", 3, 9), ("Fetch", 4, 12), ("ListOffsets", 1, 7), ("Metadata", 0, 12), ("OffsetCommit", 1, 8),
     ("OffsetFetch", 1, 7), ("FindCoordinator", 0, 3), ("JoinGroup", 0, 7), ("Heartbeat", 0, 4), ("LeaveGroup", 0, 4),
     ("SyncGroup", 0, 5), ("DescribeGroups", 0, 5), ("ListGroups", 0, 4), ("SaslHandshake", 0, 1),
     ("ApiVersions", 0, 3), ("CreateTopics", 0, 6), ("DeleteTopics", 0, 5), ("DeleteRecords", 0, 2),
@@ -120,6 +121,8 @@ def python_value(field, version, variant, rng):
         return rng.random() < 0.5
     if kind == "bitfield":
         return set(rng.sample(range(31), 5))
+    if kind == "uuid":
+        return uuid.UUID(bytes=rng.randbytes(16))
     if kind == "string":
         return "" if variant == "null" else word(rng)
     if kind in ("bytes", "records"):

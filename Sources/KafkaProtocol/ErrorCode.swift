@@ -80,5 +80,6 @@ public struct ErrorCode: RawRepresentable, Sendable, Hashable {
     public static let unstableOffsetCommit = ErrorCode(88)
     public static let throttlingQuotaExceeded = ErrorCode(89)
     public static let producerFenced = ErrorCode(90)
+    public static let unknownTopicID = ErrorCode(100)
     public static let transactionalIDNotFound = ErrorCode(105)
 }

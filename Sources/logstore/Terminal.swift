@@ -72,10 +72,12 @@ enum Environment {
     }
 }
 
-/// Sets the process up: a closed pipe is an error, not a death; the allocator keeps few arenas.
+/// Sets the process up: a closed pipe is an error, not a death; the allocator keeps few arenas; files are as many
+/// as the system allows.
 func prepareProcess() {
     signal(SIGPIPE, SIG_IGN)
     logstore_tune_allocator()
+    logstore_raise_file_limit()
 }
 
 /// Numbers for people.

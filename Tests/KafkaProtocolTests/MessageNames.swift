@@ -9,7 +9,7 @@ enum MessageNames {
         "ConfigSource": "source", "ConfigType": "type", "ResourceType": "type", "ResourceName": "name",
         "ConfigurationKeys": "keys", "ConfigOperation": "operation", "BrokerId": "nodeID",
         "ResultsByPartition": "partitions", "Topic": "name", "ReplicaNodes": "replicas", "IsrNodes": "inSyncReplicas",
-        "AuthBytes": "bytes",
+        "AuthBytes": "bytes", "TopicId": "id",
     ]
 
     /// By message.
@@ -119,6 +119,7 @@ enum MessageNames {
         case let value as Int16: return .number(Int64(value))
         case let value as Int32: return .number(Int64(value))
         case let value as Int64: return .number(value)
+        case let value as UInt128: return .bytes(withUnsafeBytes(of: value.bigEndian) { Array($0) })
         case let value as ErrorCode: return .number(Int64(value.rawValue))
         case let value as String: return .text(value)
         case let value as [UInt8]: return .bytes(value)

@@ -127,6 +127,7 @@ extension Schema {
         case "int16": return .number(Int64(Int16.random(in: .min ... -1, using: &random)))
         case "int32": return .number(Int64(Int32.random(in: .min ... .max, using: &random)))
         case "int64": return .number(Int64.random(in: .min ... .max, using: &random))
+        case "uuid": return .bytes(random.bytes(16))
         case "string":
             let letters = (0..<Int.random(in: 0...9, using: &random)).map { _ in
                 "aZ_-.é€😀".randomElement(using: &random)
@@ -222,7 +223,7 @@ struct SchemaWriter {
             length(text.utf8.count, 2)
             bytes += Array(text.utf8)
         case .bytes(let content):
-            length(content.count, 4)
+            if kind != "uuid" { length(content.count, 4) }
             bytes += content
         case .list(let elements):
             length(elements.count, 4)

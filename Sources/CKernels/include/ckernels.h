@@ -17,6 +17,10 @@ void logstore_name_thread(const char *name);
 /// Makes the allocator keep few arenas and give memory back. Call before the first thread is started.
 void logstore_tune_allocator(void);
 
+/// Lets the process open as many files and sockets as the system allows it to. The usual soft limit of 1,024 is for
+/// programs that use select; every partition of a topic holds some files.
+void logstore_raise_file_limit(void);
+
 /// The environment: `NAME=value` strings, ended by NULL.
 char **logstore_environment(void);
 

@@ -37,7 +37,9 @@ struct MetadataHandlers: Sendable {
             return []
         }
         var seen: Set<String> = []
-        return (request.topics ?? []).map(\.name).filter { logStore.topic($0) == nil && seen.insert($0).inserted }
+        return (request.topics ?? []).filter { $0.id == 0 }.compactMap(\.name).filter { name in
+            logStore.topic(name) == nil && seen.insert(name).inserted
+        }
     }
 
     private func create(_ names: [String]) -> [String: LogStoreError] {
@@ -65,7 +67,9 @@ struct MetadataHandlers: Sendable {
         if wantsAll(request, context) {
             response.topics = logStore.topics.map { describe($0) }
         } else {
-            response.topics = (request.topics ?? []).map { describe($0.name, failures[$0.name]) }
+            response.topics = (request.topics ?? []).map { topic in
+                topic.id == 0 ? describe(topic.name ?? "", failures[topic.name ?? ""]) : describe(topic.id)
+            }
         }
         return response
     }
@@ -87,9 +91,19 @@ struct MetadataHandlers: Sendable {
         return answer
     }
 
+    private func describe(_ id: UInt128) -> MetadataResponse.Topic {
+        if let topic = logStore.topics.first(where: { $0.id == id }) { return describe(topic) }
+        var answer = MetadataResponse.Topic()
+        answer.name = nil
+        answer.id = id
+        answer.error = .unknownTopicID
+        return answer
+    }
+
     private func describe(_ topic: Topic) -> MetadataResponse.Topic {
         var answer = MetadataResponse.Topic()
         answer.name = topic.name
+        answer.id = topic.id
         answer.partitions = topic.partitions.map { log in
             var partition = MetadataResponse.Partition()
             partition.index = log.partition

@@ -3,17 +3,21 @@
 
 /// Asks for brokers, topics and partitions; may create topics.
 public struct MetadataRequest: KafkaRequest {
-    public static let api = API(3, "Metadata", 0...9, flexibleFrom: 9)
+    public static let api = API(3, "Metadata", 0...12, flexibleFrom: 9)
     public typealias Response = MetadataResponse
 
     /// A topic asked for.
     public struct Topic: WireStruct {
-        public var name = ""
+        /// 0: asked for by name.
+        public var id: UInt128 = 0
+        /// nil: asked for by id.
+        public var name: String? = ""
 
         public init() {}
 
         public mutating func fields(_ coder: inout WireCoder) throws(WireError) {
-            try coder.field(&name)
+            try coder.field(&id, .from(10))
+            try coder.field(&name, nullable: .from(10))
         }
     }
 
@@ -78,7 +82,9 @@ public struct MetadataResponse: WireStruct {
     /// A topic.
     public struct Topic: WireStruct {
         public var error = ErrorCode.none
-        public var name = ""
+        /// nil: an id that no topic has.
+        public var name: String? = ""
+        public var id: UInt128 = 0
         public var isInternal = false
         public var partitions: [Partition] = []
         public var authorizedOperations: Int32 = .min
@@ -87,7 +93,8 @@ public struct MetadataResponse: WireStruct {
 
         public mutating func fields(_ coder: inout WireCoder) throws(WireError) {
             try coder.field(&error)
-            try coder.field(&name)
+            try coder.field(&name, nullable: .from(12))
+            try coder.field(&id, .from(10))
             try coder.field(&isInternal, .from(1))
             try coder.field(&partitions)
             try coder.field(&authorizedOperations, .from(8))
