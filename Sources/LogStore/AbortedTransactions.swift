@@ -114,22 +114,30 @@ extension PartitionLog {
     }
 
     /// Whole batches from the one that holds `offset` on whose transactions have ended, about `maxBytes` of them but
-    /// the first one always whole, with what tells those that count. Empty at the last stable offset. Throws as
-    /// `read` does. Blocks.
-    public func readCommitted(from offset: Int64, maxBytes: Int) throws(LogStoreError) -> CommittedBatches {
-        let end = lastStableOffset
+    /// the first one always whole, with what tells those that count. Empty at the last stable offset. With
+    /// `includingDeleted` also of records that were deleted and that a hold keeps, as `readKept` does, up to
+    /// `keptStableOffset`. Throws as `read` does. Blocks.
+    public func readCommitted(
+        from offset: Int64, maxBytes: Int, includingDeleted: Bool = false
+    ) throws(LogStoreError) -> CommittedBatches {
+        let end = includingDeleted ? keptStableOffset : lastStableOffset
         if offset >= end {
             // Beyond the log's end is an error as in `read`; between both ends is waiting.
             if offset > endOffset { _ = try read(from: offset, maxBytes: 0) }
             return CommittedBatches(bytes: [], filter: AbortedFilter([]), nextOffset: offset)
         }
-        var bytes = try read(from: offset, maxBytes: maxBytes)
+        var bytes = try read(from: offset, maxBytes: maxBytes, includingDeleted: includingDeleted)
         var used = 0
         var next = offset
         bytes.withBytes { bytes in
             while let batch = try? RecordBatch(parsing: UnsafeRawBufferPointer(rebasing: bytes[used...])),
-                batch.baseOffset < end, batch.sizeBytes <= bytes.count - used
+                batch.sizeBytes <= bytes.count - used
             {
+                guard batch.baseOffset < end else {
+                    // Between the batches there may be a gap.
+                    next = end
+                    break
+                }
                 used += batch.sizeBytes
                 next = batch.nextOffset
             }

@@ -228,6 +228,9 @@ public final class PartitionLog: Sendable {
     /// the end offset. Readers of committed records read to here.
     public var lastStableOffset: Int64 { state.withLock { $0.lastStableOffset } }
 
+    /// The same for who has a hold, and sees records that were deleted.
+    public var keptStableOffset: Int64 { state.withLock { $0.stableOffset(from: $0.keptOffset) } }
+
     /// How many producers with numbered batches are remembered.
     public var producerCount: Int { state.withLock { $0.producerCount } }
 

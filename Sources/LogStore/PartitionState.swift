@@ -45,9 +45,12 @@ struct PartitionState {
     var aborted = AbortedIndex()
     var producerCount = 0
 
-    var lastStableOffset: Int64 {
+    var lastStableOffset: Int64 { stableOffset(from: startOffset) }
+
+    /// The offset up to which no transaction is open, for who sees what begins at `start`.
+    func stableOffset(from start: Int64) -> Int64 {
         let end = segments[segments.count - 1].endOffset
-        return min(end, max(startOffset, firstOpenOffset ?? end))
+        return min(end, max(start, firstOpenOffset ?? end))
     }
 
     private static let maxHints = 8

@@ -30,7 +30,7 @@ struct ProducerRecovery {
             }
             snapshots.remove(offsets.removeLast())
         }
-        start = max(start, log.startOffset)
+        start = max(start, log.keptOffset)
         snapshots.offsets = offsets
         try Self.replay(log, from: start, upTo: end, into: &log.writer.producers) { index.recent += $0 }
         log.writer.producers.expire(nowMs: log.environment.clock.nowMs())
@@ -51,7 +51,7 @@ struct ProducerRecovery {
 
     /// The snapshot's chunks that are still of use; nil when one of them is missing.
     private func usableChunks(_ snapshot: ProducerSnapshot, _ files: Set<Int64>) -> [AbortedIndex.Chunk]? {
-        let chunks = snapshot.chunks.filter { $0.lastOffset >= log.startOffset }
+        let chunks = snapshot.chunks.filter { $0.lastOffset >= log.keptOffset }
         return chunks.allSatisfy { files.contains($0.number) } ? chunks : nil
     }
 
@@ -79,7 +79,7 @@ struct ProducerRecovery {
         while next < end {
             let bytes: [UInt8]
             do throws(LogStoreError) {
-                bytes = try log.read(from: next, maxBytes: readBytes)
+                bytes = try log.read(from: next, maxBytes: readBytes, includingDeleted: true)
             } catch {
                 guard let resume = error.resumeOffset, resume > next else { throw error }
                 next = resume
@@ -136,10 +136,10 @@ extension PartitionLog {
         var transactions = AbortedChunk.decode(bytes, chunk) ?? []
         if transactions.isEmpty {
             // Retention may have taken chunk and file together: then nobody needs either.
-            guard chunk.lastOffset >= startOffset else { return [] }
+            guard chunk.lastOffset >= keptOffset else { return [] }
             var table = ProducerTable(
                 maxCount: environment.settings.maxProducers, expiryMs: environment.settings.producerExpiryMs)
-            try ProducerRecovery.replay(self, from: startOffset, upTo: chunk.lastOffset + 1, into: &table) { found in
+            try ProducerRecovery.replay(self, from: keptOffset, upTo: chunk.lastOffset + 1, into: &table) { found in
                 transactions += found.filter { $0.lastOffset >= chunk.number && $0.lastOffset <= chunk.lastOffset }
             }
             if transactions.count == chunk.count, transactions.first?.lastOffset == chunk.number {

@@ -191,7 +191,7 @@ final class ProducerSnapshots {
     /// Writes a snapshot, and the recent aborted transactions to a chunk when they are many. Removes files that are no
     /// longer of use. `offset` is the log's end, all before it synced.
     func save(_ producers: ProducerTable, at offset: Int64, _ log: PartitionLog) {
-        let startOffset = log.startOffset
+        let startOffset = log.keptOffset
         var index = log.state.withLock { $0.aborted }
         let gone = index.chunks.filter { $0.lastOffset < startOffset }
         index.chunks.removeFirst(gone.count)

@@ -120,30 +120,28 @@ final class TopicFeed {
 
     // MARK: Reading
 
-    /// Reads a piece of a partition into the builder; how many bytes that was.
+    /// Reads a piece of a partition into the builder; how many bytes that was. Records of a transaction wait for its
+    /// end, and those behind them in the partition with them; those of an aborted one are passed over.
     private func take(_ partition: PartitionLog) throws(MaterializerError) -> Int {
         let source = SourcePartition(topic: topic.name, partition: partition.partition)
         let position = positions[partition.partition] ?? 0
-        guard position < partition.endOffset else { return 0 }
-        let bytes: [UInt8]
+        guard position < partition.keptStableOffset else { return 0 }
+        let found: CommittedBatches
         do throws(LogStoreError) {
-            bytes = try partition.readKept(from: position, maxBytes: settings.readBytes)
+            found = try partition.readCommitted(
+                from: position, maxBytes: settings.readBytes, includingDeleted: true)
         } catch {
             return try skip(error, partition, source, position)
         }
-        try bytes.withUnsafeBufferPointer { all throws(MaterializerError) in
-            var rest = UnsafeRawBufferPointer(all)
-            while !rest.isEmpty, let batch = try? RecordBatch(parsing: rest), batch.sizeBytes <= rest.count {
-                let one = UnsafeRawBufferPointer(rebasing: rest[..<batch.sizeBytes])
-                if !batch.isControl { try take(batch, one, source, from: position) }
-                positions[partition.partition] = max(position, batch.nextOffset)
-                rest = UnsafeRawBufferPointer(rebasing: rest[batch.sizeBytes...])
-            }
+        try found.forEachBatch { batch, bytes throws(MaterializerError) in
+            try take(batch, bytes, source, from: position)
+            positions[partition.partition] = max(position, batch.nextOffset)
         }
-        guard positions[partition.partition] ?? 0 > position else {
+        positions[partition.partition] = max(position, found.nextOffset)
+        guard found.nextOffset > position else {
             throw MaterializerError("\(topic.name)-\(partition.partition): nothing can be read at offset \(position)")
         }
-        return max(bytes.count, 1)
+        return max(found.bytes.count, 1)
     }
 
     /// Goes on after a place that cannot be read: past damage, to what retention left.
@@ -155,7 +153,8 @@ final class TopicFeed {
         case .offsetOutOfRange where partition.keptOffset > position: resume = partition.keptOffset
         case .corruptBatch:
             guard let found = error.resumeOffset, found > position else { throw MaterializerError(error) }
-            resume = found
+            // What lies behind an open transaction's begin is not to be passed over with the damage.
+            resume = min(found, max(position + 1, partition.keptStableOffset))
         default: throw MaterializerError(error)
         }
         setAside(source, position, clock.nowMs(), "lost: \(error.message)", nil)
