@@ -21,6 +21,10 @@ public struct LogSettings: Sendable {
     public var maxProducers = 100_000
     /// How many of its aborted transactions a partition keeps in memory; more go to files.
     public var maxAbortedInMemory = 16_384
+    /// How many bytes of memory a compaction may use for the keys it knows.
+    public var compactionMapBytes = 16 << 20
+    /// How many bytes of segments compaction reads in a second at most; 0 for no limit.
+    public var compactionBytesPerSecond: Int64 = 64 << 20
     /// Makes the ids of new topics.
     public var makeTopicID: @Sendable () -> UInt128 = { UInt128.random(in: 1...UInt128.max) }
 

@@ -42,7 +42,8 @@ extension PartitionLog {
             guard firstEnd <= source.segment.sizeBytes else { return nil }
             if let limit, batch.baseOffset >= limit { return .some(nil) }
             let first = ReadHint(
-                offset: batch.nextOffset, segmentBaseOffset: source.segment.baseOffset, position: firstEnd)
+                offset: batch.nextOffset, segmentBaseOffset: source.segment.baseOffset,
+                segmentGeneration: source.segment.generation, position: firstEnd)
             let room = min(Int64(max(0, maxBytes)), source.segment.sizeBytes - position)
             let end = try sliceEnd(source, after: first, position + room, limit)
             state.withLock { $0.remember(end, insteadOf: offset) }
@@ -61,7 +62,8 @@ extension PartitionLog {
         var end = first
         if maxPosition >= segment.sizeBytes {
             end = ReadHint(
-                offset: segment.endOffset, segmentBaseOffset: segment.baseOffset, position: segment.sizeBytes)
+                offset: segment.endOffset, segmentBaseOffset: segment.baseOffset,
+                segmentGeneration: segment.generation, position: segment.sizeBytes)
         } else if let entry = offsetIndex(of: segment, { $0.lastEntry(atOrBeforePosition: maxPosition) }),
             Int64(entry.position) > first.position
         {
@@ -77,7 +79,7 @@ extension PartitionLog {
     ) throws(LogStoreError) -> ReadHint {
         let segment = source.segment
         let known = state.withLock { state in
-            state.hints.first { $0.offset == limit && $0.segmentBaseOffset == segment.baseOffset }
+            state.hints.first { $0.offset == limit && $0.isIn(segment) }
         }
         if let known, known.position >= first.position { return known }
         var start = first
@@ -91,13 +93,15 @@ extension PartitionLog {
         let end = position + Int64(batch.sizeBytes)
         // A batch that goes on past the limit began before it.
         guard end <= segment.sizeBytes else { return start }
-        return ReadHint(offset: batch.nextOffset, segmentBaseOffset: segment.baseOffset, position: end)
+        return ReadHint(
+            offset: batch.nextOffset, segmentBaseOffset: segment.baseOffset, segmentGeneration: segment.generation,
+            position: end)
     }
 
     private func hint(_ entry: OffsetIndex.Entry, _ segment: SegmentState) -> ReadHint {
         ReadHint(
             offset: segment.baseOffset + Int64(entry.relativeOffset), segmentBaseOffset: segment.baseOffset,
-            position: Int64(entry.position))
+            segmentGeneration: segment.generation, position: Int64(entry.position))
     }
 
     /// Asks the segment's offset index, which for the segment being written may be done under the lock only. Nil when
@@ -110,7 +114,7 @@ extension PartitionLog {
             return .some(question(state.activeIndexes.offsets))
         }
         if let answer { return answer }
-        guard let sealed = try? sealedSegment(segment) else { return nil }
+        guard let sealed = (try? sealedSegment(segment)) ?? nil else { return nil }
         return question(sealed.indexes.offsets)
     }
 }

@@ -66,7 +66,12 @@ public final class LogStore: Sendable {
         }
         if wasClosed { return }
         environment.committer.stop()
-        for topic in topics { for partition in topic.partitions { partition.writer.close(partition) } }
+        for topic in topics {
+            for partition in topic.partitions {
+                partition.writer.close(partition)
+                partition.awaitCompaction()
+            }
+        }
         groupFile.close()
     }
 
@@ -130,6 +135,7 @@ public final class LogStore: Sendable {
             for partition in topic.partitions { partition.state.withLock { $0.failure = gone } }
             // Once the writer has come by, nobody writes to the folder any more.
             try environment.committer.run { nil }
+            for partition in topic.partitions { partition.awaitCompaction() }
             let fileSystem = environment.fileSystem
             let folder = folder
             try translating { () throws(DiskError) in
@@ -352,6 +358,7 @@ public final class LogStore: Sendable {
         }
         var config = environment.settings.defaultConfig.asDefaults
         config.retentionMs = -1
+        config.cleanupPolicy = .delete
         let count = min(environment.settings.maxPartitions, (numbers.last ?? 0) + 1)
         let metadata = TopicMetadata(id: environment.settings.makeTopicID(), partitionCount: count, config: config)
         report.problems.append(

@@ -53,6 +53,8 @@ public final class PartitionLog: Sendable {
     let writer: PartitionWriter
     /// Held while sealed segments are deleted or replaced, on the disk and in the state.
     let fileChanges = Mutex(())
+    /// Whether the partition is being compacted.
+    let isCompacting = Monitor(false)
 
     init(
         topic: String, partition: Int32, folder: String, environment: LogEnvironment,

@@ -71,7 +71,7 @@ extension PartitionLog {
             let index = state.segments.partitionPoint { $0.endOffset > offset }
             guard index < state.segments.count else { return nil }
             let segment = state.segments[index]
-            let hint = state.hints.first { $0.offset == offset && $0.segmentBaseOffset == segment.baseOffset }
+            let hint = state.hints.first { $0.offset == offset && $0.isIn(segment) }
             guard index == state.segments.count - 1 else {
                 return Place(segment: segment, hint: hint, activeFile: nil, activeEntry: nil)
             }
@@ -96,14 +96,8 @@ extension PartitionLog {
         if let active = place.activeFile {
             file = active
         } else {
-            let sealed: SealedSegment
-            do throws(LogStoreError) {
-                sealed = try sealedSegment(segment)
-            } catch {
-                // Retention may have taken it since.
-                if offset < keptOffset { throw outOfRange(offset) }
-                throw error
-            }
+            // Deleted or replaced meanwhile: then the state says something else now.
+            guard let sealed = try sealedSegment(segment) else { return try source(for: offset, includingDeleted) }
             file = sealed.file
             entry = sealed.indexes.offsets.floor(UInt32(clamping: max(0, offset - segment.baseOffset)))
         }
@@ -115,18 +109,51 @@ extension PartitionLog {
             offset: segment.baseOffset + Int64(entry?.relativeOffset ?? 0))
     }
 
-    /// A sealed segment with its file and indexes: the one read last, or opened now.
-    func sealedSegment(_ segment: SegmentState) throws(LogStoreError) -> SealedSegment {
-        if let cached = state.withLock({ $0.cached }), cached.baseOffset == segment.baseOffset { return cached }
-        let fileSystem = environment.fileSystem
-        let file = try translating { () throws(DiskError) in
-            try fileSystem.open(SegmentFormat.path(folder, segment.baseOffset, SegmentFormat.logSuffix), .read)
+    /// A sealed segment with its file and indexes: the one read last, or opened now. Nil when readers are shown
+    /// another one in its place by now, or none.
+    func sealedSegment(_ segment: SegmentState) throws(LogStoreError) -> SealedSegment? {
+        if let cached = state.withLock({ $0.cached }), cached.baseOffset == segment.baseOffset,
+            cached.generation == segment.generation
+        {
+            return cached
         }
-        let loaded = try loadedIndexes(segment, file)
-        let indexes = if let loaded { loaded } else { try rebuiltIndexes(segment, file) }
-        let sealed = SealedSegment(baseOffset: segment.baseOffset, file: file, indexes: indexes)
-        state.withLock { $0.cached = sealed }
-        return sealed
+        let sealed: SealedSegment
+        do throws(LogStoreError) {
+            let file = try openSealed(segment)
+            let loaded = segment.isInSwap ? nil : try loadedIndexes(segment, file)
+            let indexes = if let loaded { loaded } else { try rebuiltIndexes(segment, file) }
+            sealed = SealedSegment(
+                baseOffset: segment.baseOffset, generation: segment.generation, file: file, indexes: indexes)
+        } catch {
+            if isShown(segment) { throw error }
+            return nil
+        }
+        // What was opened by its name may be what has replaced the segment.
+        return state.withLock { state in
+            guard state.segments.contains(where: { $0.isSame(as: segment) }) else { return nil }
+            state.cached = sealed
+            return sealed
+        }
+    }
+
+    /// Opens a sealed segment's file; whether it is still that segment's, the caller asks afterwards.
+    func openSealed(_ segment: SegmentState) throws(LogStoreError) -> any File {
+        let fileSystem = environment.fileSystem
+        return try translating { () throws(DiskError) in
+            do throws(DiskError) {
+                return try fileSystem.open(segment.path(folder), .read)
+            } catch {
+                guard error.code == .notFound, segment.isInSwap else { throw error }
+                // It has arrived meanwhile.
+                return try fileSystem.open(
+                    SegmentFormat.path(folder, segment.baseOffset, SegmentFormat.logSuffix), .read)
+            }
+        }
+    }
+
+    /// Whether readers are shown this very segment.
+    func isShown(_ segment: SegmentState) -> Bool {
+        state.withLock { state in state.segments.contains { $0.isSame(as: segment) } }
     }
 
     /// The indexes on disk, when every entry of the offset index points at the batch it names.
@@ -156,13 +183,16 @@ extension PartitionLog {
         // Of a damaged segment the indexes reach as far as the damage; they stay in memory.
         guard scan.problem == nil, scan.nextOffset == segment.endOffset else { return indexes }
         indexes.seal(segmentBase: segment.baseOffset, nextOffset: segment.endOffset)
-        SegmentIndexFiles.replace(
-            indexes, folder: folder, baseOffset: segment.baseOffset, fileSystem: environment.fileSystem)
+        fileChanges.withLock { _ in
+            guard !segment.isInSwap, isShown(segment) else { return }
+            SegmentIndexFiles.replace(
+                indexes, folder: folder, baseOffset: segment.baseOffset, fileSystem: environment.fileSystem)
+        }
         return indexes
     }
 
     /// The header at `position`, not verified further.
-    private func header(
+    func header(
         _ file: any File, at position: Int64, _ segment: SegmentState
     ) throws(LogStoreError) -> RecordBatch {
         guard position >= 0, position + Int64(RecordBatch.headerBytes) <= segment.sizeBytes else {
@@ -244,7 +274,8 @@ extension PartitionLog {
         guard used > 0 else { return nil }
         bytes.removeLast(bytes.count - used)
         let hint = ReadHint(
-            offset: expected, segmentBaseOffset: source.segment.baseOffset, position: position + Int64(used))
+            offset: expected, segmentBaseOffset: source.segment.baseOffset,
+            segmentGeneration: source.segment.generation, position: position + Int64(used))
         state.withLock { $0.remember(hint, insteadOf: requested) }
         return bytes
     }
@@ -252,7 +283,7 @@ extension PartitionLog {
     /// The error of a damaged place at `position`, with the next offset that can be read.
     private func damaged(_ source: Source, at position: Int64, _ offset: Int64, _ resume: Int64?) -> LogStoreError {
         let segment = source.segment
-        let path = SegmentFormat.path(folder, segment.baseOffset, SegmentFormat.logSuffix)
+        let path = segment.path(folder)
         let next = state.withLock { state in
             state.segments.first { $0.baseOffset > segment.baseOffset }?.baseOffset
         }

@@ -8,11 +8,28 @@ struct SegmentState: Sendable {
     /// The bytes that can be read.
     var sizeBytes: Int64
     var maxTimestampMs: Int64
+    /// Which compaction made it; 0 when none did. With the base offset it says which file's content is meant.
+    var generation: UInt64 = 0
+    /// Whether its file still has the name it had on its way to the place of others.
+    var isInSwap = false
+
+    /// Whether both say the same of the same file.
+    func isSame(as other: SegmentState) -> Bool {
+        baseOffset == other.baseOffset && generation == other.generation
+    }
+
+    /// Where its records are.
+    func path(_ folder: String) -> String {
+        isInSwap
+            ? SegmentFormat.swapPath(folder, baseOffset..<endOffset)
+            : SegmentFormat.path(folder, baseOffset, SegmentFormat.logSuffix)
+    }
 }
 
 /// A segment no longer written, opened for reading.
 struct SealedSegment: Sendable {
     let baseOffset: Int64
+    let generation: UInt64
     let file: any File
     let indexes: SegmentIndexes
 }
@@ -21,7 +38,12 @@ struct SealedSegment: Sendable {
 struct ReadHint: Sendable {
     let offset: Int64
     let segmentBaseOffset: Int64
+    let segmentGeneration: UInt64
     let position: Int64
+
+    func isIn(_ segment: SegmentState) -> Bool {
+        segmentBaseOffset == segment.baseOffset && segmentGeneration == segment.generation
+    }
 }
 
 /// What readers and the writer of a partition share, under its lock.
@@ -52,6 +74,12 @@ struct PartitionState {
         let end = segments[segments.count - 1].endOffset
         return min(end, max(start, firstOpenOffset ?? end))
     }
+    /// How many compacted segments took the place of others since the log was opened.
+    var generation: UInt64 = 0
+    /// The offset up to which the log is compacted; nil before that was read from the disk.
+    var cleanedOffset: Int64?
+    /// Why the partition cannot be compacted, for as long as the log is open: damage does not heal.
+    var compactionFailure: LogStoreError?
 
     private static let maxHints = 8
 

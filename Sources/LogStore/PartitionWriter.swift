@@ -333,6 +333,12 @@ final class PartitionWriter: @unchecked Sendable {
         if cursor.position > 0 { try roll(to: cursor.nextOffset, log) }
     }
 
+    /// The same when it got its first record at least so many milliseconds ago.
+    func rollIfNeeded(_ log: PartitionLog, olderThanMs ageMs: Int64) throws(LogStoreError) {
+        guard let firstRecordMs, log.environment.clock.nowMs() - firstRecordMs >= ageMs else { return }
+        try rollIfNeeded(log)
+    }
+
     /// Begins a new segment at `offset` when the log ends before it.
     func advance(to offset: Int64, _ log: PartitionLog) throws(LogStoreError) {
         if let failure = log.failure { throw failure }

@@ -9,7 +9,8 @@ import Disk
 ///     12   4    partition leader epoch   log
 ///     16   1    magic (2)                producer
 ///     17   4    CRC-32C of byte 21 on    producer
-///     21   2    attributes               producer    bits 0–2 codec, 3 append time, 4 transactional, 5 control
+///     21   2    attributes               producer    bits 0–2 codec, 3 append time, 4 transactional, 5 control,
+///                                                     6 the base timestamp is a delete horizon
 ///     23   4    last offset delta        producer
 ///     27   8    base timestamp, ms       producer
 ///     35   8    max timestamp, ms        producer
@@ -65,6 +66,10 @@ public struct RecordBatch: Sendable, Hashable {
     public var hasProducer: Bool { producerID >= 0 }
     /// The last record's sequence number; of meaning only with a producer.
     public var lastSequence: Int32 { Self.sequence(baseSequence, plus: lastOffsetDelta) }
+    /// When compaction may drop the tombstones (or the transaction marker) in it, in milliseconds since 1970; nil
+    /// before compaction has met them.
+    public var deleteHorizonMs: Int64? { attributes & Self.deleteHorizonBit != 0 ? baseTimestampMs : nil }
+    static let deleteHorizonBit: Int16 = 0x40
     /// Whether it is a transaction marker, which only a broker writes.
     public var isControl: Bool { attributes & 0x20 != 0 }
 

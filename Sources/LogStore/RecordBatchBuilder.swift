@@ -77,20 +77,12 @@ public struct RecordBatchBuilder: Sendable {
     }
 
     private mutating func append(_ headers: [(key: [UInt8], value: [UInt8]?)]) {
-        appendNumber(Int64(headers.count))
+        Varint.append(Int64(headers.count), to: &bytes)
         for header in headers {
-            appendNumber(Int64(header.key.count))
+            Varint.append(Int64(header.key.count), to: &bytes)
             bytes.append(contentsOf: header.key)
-            appendNumber(Int64(header.value?.count ?? -1))
+            Varint.append(Int64(header.value?.count ?? -1), to: &bytes)
             if let value = header.value { bytes.append(contentsOf: value) }
-        }
-    }
-
-    private mutating func appendNumber(_ value: Int64) {
-        withUnsafeTemporaryAllocation(byteCount: Varint.maxBytes, alignment: 1) { scratch in
-            guard let start = scratch.baseAddress else { return }
-            bytes.append(
-                contentsOf: UnsafeRawBufferPointer(start: start, count: Varint.write(value, at: start) - start))
         }
     }
 

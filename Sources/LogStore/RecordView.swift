@@ -14,6 +14,8 @@ public struct RecordView {
     public let headerCount: Int
     /// The headers' bytes, checked already.
     let headerBytes: UnsafeRawBufferPointer
+    /// The whole record as stored, its length included.
+    let stored: UnsafeRawBufferPointer
 
     /// Shows each header: its key, and its value or nil.
     public func forEachHeader(_ body: (UnsafeRawBufferPointer, UnsafeRawBufferPointer?) -> Void) {
@@ -101,12 +103,15 @@ struct RecordParser {
         guard count >= 0, var position = records.baseAddress ?? (count == 0 ? UnsafeRawPointer(bitPattern: 1) : nil)
         else { throw invalid(0, "is missing") }
         let end = position + records.count
+        // In a compacted batch numbers are missing, nowhere else.
+        var previous: Int64 = -1
         for index in 0..<count {
+            let start = position
             guard let length = Varint.read(&position, end), length >= 0, length <= end - position else {
                 throw invalid(index, "has a length that lies")
             }
             let recordEnd = position + Int(length)
-            let record = try parse(index, &position, recordEnd)
+            let record = try parse(index, &position, recordEnd, from: start, after: &previous)
             try body(record)
             position = recordEnd
         }
@@ -115,13 +120,15 @@ struct RecordParser {
 
     @inline(__always)
     private func parse(
-        _ index: Int32, _ position: inout UnsafeRawPointer, _ end: UnsafeRawPointer
+        _ index: Int32, _ position: inout UnsafeRawPointer, _ end: UnsafeRawPointer, from start: UnsafeRawPointer,
+        after previous: inout Int64
     ) throws(LogStoreError) -> RecordView {
         guard position < end else { throw invalid(index, "is empty") }
         position += 1  // Attributes, unused by the format.
         guard let timestampDelta = Varint.read(&position, end), let offsetDelta = Varint.read(&position, end),
-            offsetDelta == Int64(index)
+            offsetDelta > previous, offsetDelta <= Int64(batch.lastOffsetDelta)
         else { throw invalid(index, "has a wrong offset or timestamp") }
+        previous = offsetDelta
         guard let key = Self.bytes(&position, end), let value = Self.bytes(&position, end) else {
             throw invalid(index, "has a key or value whose length lies")
         }
@@ -140,7 +147,8 @@ struct RecordParser {
         return RecordView(
             offset: batch.baseOffset &+ offsetDelta,
             timestampMs: batch.hasAppendTime ? batch.maxTimestampMs : batch.baseTimestampMs &+ timestampDelta,
-            key: key, value: value, headerCount: Int(headerCount), headerBytes: headerBytes)
+            key: key, value: value, headerCount: Int(headerCount), headerBytes: headerBytes,
+            stored: UnsafeRawBufferPointer(start: start, count: end - start))
     }
 
     /// A length and as many bytes; `.some(nil)` for length -1, nil when the length lies.

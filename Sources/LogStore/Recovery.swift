@@ -39,7 +39,10 @@ struct Recovery {
     /// Opens the partition. Throws when the disk fails.
     mutating func open() throws(LogStoreError) -> PartitionLog {
         try translating { () throws(DiskError) in try fileSystem.createDurableDirectory(folder) }
-        let names = try translating { () throws(DiskError) in try fileSystem.list(folder) }
+        let names = try translating { () throws(DiskError) in
+            let names = try fileSystem.list(folder)
+            return try SegmentSwap.recover(folder, names, fileSystem) ? try fileSystem.list(folder) : names
+        }
         let bases = names.compactMap { SegmentFormat.baseOffset(ofLog: $0) }.sorted()
         let point = readRecoveryPoint()
         let logStart = try readLogStart()

@@ -38,7 +38,8 @@ extension PartitionLog {
             while true {
                 // The first segment changes under `fileChanges` only; the file system is not asked under the lock.
                 let found: Oldest? = state.withLock { state in
-                    guard state.segments.count > 1 else { return nil }
+                    // One on its way to the place of others arrives first.
+                    guard state.segments.count > 1, !state.segments[0].isInSwap else { return nil }
                     return Oldest(
                         segment: state.segments[0],
                         bytesAfter: state.segments.dropFirst().reduce(0) { $0 + $1.sizeBytes },

@@ -10,16 +10,50 @@ enum SegmentFormat {
     static let producersSuffix = ".producers"
     /// Aborted transactions, the first of which ended at the offset in the name.
     static let abortedSuffix = ".aborted"
+    /// A compacted segment that is being written; worth nothing after a crash.
+    static let cleanedSuffix = ".cleaned"
+    /// A compacted segment, whole and synced, on its way to the place of those it was made from.
+    static let swapSuffix = ".swap"
     /// How far the partition was synced.
     static let recoveryPointName = "recovery-point"
+    /// How far the partition was compacted.
+    static let cleanerPointName = "cleaner-point"
 
     /// Decimal digits of a base offset in a file name, as in Kafka.
     private static let digits = 20
 
     /// The path of a segment's file.
     static func path(_ folder: String, _ baseOffset: Int64, _ suffix: String) -> String {
-        let number = String(baseOffset)
-        return folder + "/" + String(repeating: "0", count: max(0, digits - number.utf8.count)) + number + suffix
+        folder + "/" + padded(baseOffset) + suffix
+    }
+
+    /// The path of a compacted segment that takes the place of all segments whose offsets are in `range`.
+    static func swapPath(_ folder: String, _ range: Range<Int64>) -> String {
+        folder + "/" + padded(range.lowerBound) + "-" + padded(range.upperBound) + swapSuffix
+    }
+
+    /// The offsets that a `.swap` file's name says; nil for other names.
+    static func range(ofSwap name: String) -> Range<Int64>? {
+        guard name.hasSuffix(swapSuffix), name.utf8.count == 2 * digits + 1 + swapSuffix.utf8.count else { return nil }
+        let bounds = name.dropLast(swapSuffix.utf8.count).split(separator: "-", omittingEmptySubsequences: false)
+        guard bounds.count == 2, bounds.allSatisfy({ $0.utf8.count == digits && isNumber($0.utf8) }),
+            let lower = Int64(bounds[0]), let upper = Int64(bounds[1]), lower < upper
+        else { return nil }
+        return lower..<upper
+    }
+
+    /// The base offset that the name of a segment's or an index's file says; nil for other names.
+    static func baseOffset(of name: String) -> Int64? {
+        offset(in: name, logSuffix) ?? offset(in: name, offsetIndexSuffix) ?? offset(in: name, timeIndexSuffix)
+    }
+
+    private static func padded(_ offset: Int64) -> String {
+        let number = String(offset)
+        return String(repeating: "0", count: max(0, digits - number.utf8.count)) + number
+    }
+
+    private static func isNumber(_ text: some Sequence<UInt8>) -> Bool {
+        text.allSatisfy { (0x30...0x39).contains($0) }
     }
 
     /// The base offset that a `.log` file's name says; nil for other names.
@@ -28,7 +62,7 @@ enum SegmentFormat {
     /// The offset that the name of a file with the suffix says; nil for other names.
     static func offset(in name: String, _ suffix: String) -> Int64? {
         guard name.hasSuffix(suffix), name.utf8.count == digits + suffix.utf8.count,
-            name.utf8.prefix(digits).allSatisfy({ (0x30...0x39).contains($0) })
+            isNumber(name.utf8.prefix(digits))
         else { return nil }
         return Int64(name.dropLast(suffix.utf8.count))
     }

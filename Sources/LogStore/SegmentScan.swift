@@ -13,14 +13,18 @@ struct SegmentScan {
 }
 
 extension SegmentScan {
+    /// Is shown a batch, its position and its bytes, which are verified; false ends the scan.
+    typealias Visitor = (RecordBatch, Int64, UnsafeRawBufferPointer) throws(LogStoreError) -> Bool
+
     /// How much is read at once.
     private static let windowBytes = 1 << 20
 
     /// Reads the batches of `file` from `start` to `limit` (the file's end, say), verifying headers, order and
-    /// checksums, and stops at the first that is not whole and right. Throws when the disk fails.
+    /// checksums, and stops at the first that is not whole and right. Shows each good batch, its position and its bytes
+    /// to `visit`, and stops when that returns false. Throws when the disk fails, and what `visit` throws.
     static func run(
         _ file: any File, segmentBase: Int64, from start: Int64, nextOffset: Int64, indexes: SegmentIndexes,
-        limit: Int64, maxBatchBytes: Int, intervalBytes: Int
+        limit: Int64, maxBatchBytes: Int, intervalBytes: Int, visit: Visitor = { _, _, _ in true }
     ) throws(LogStoreError) -> SegmentScan {
         var scan = SegmentScan(endPosition: start, nextOffset: nextOffset, indexes: indexes, problem: nil)
         var window: [UInt8] = []
@@ -50,15 +54,12 @@ extension SegmentScan {
                 used = 0
                 continue
             }
-            let problem = window.withBytes { bytes in
-                scan.take(
+            let goesOn = try window.withBytes { bytes throws(LogStoreError) in
+                try scan.take(
                     UnsafeRawBufferPointer(rebasing: bytes[used...]), segmentBase: segmentBase,
-                    intervalBytes: intervalBytes)
+                    intervalBytes: intervalBytes, visit)
             }
-            if let problem {
-                scan.problem = problem
-                return scan
-            }
+            if !goesOn { return scan }
         }
         return scan
     }
@@ -74,22 +75,29 @@ extension SegmentScan {
         }
     }
 
+    /// Takes the batch at the start of `bytes`; false when it is not right or the visitor has seen enough.
     private mutating func take(
-        _ bytes: UnsafeRawBufferPointer, segmentBase: Int64, intervalBytes: Int
-    ) -> String? {
+        _ bytes: UnsafeRawBufferPointer, segmentBase: Int64, intervalBytes: Int, _ visit: Visitor
+    ) throws(LogStoreError) -> Bool {
         let batch: RecordBatch
         do throws(LogStoreError) {
             batch = try RecordBatch(parsing: bytes)
         } catch {
-            return error.message
+            problem = error.message
+            return false
         }
         guard batch.baseOffset == nextOffset, batch.lastOffsetDelta >= 0 else {
-            return "a batch of offset \(batch.baseOffset) where \(nextOffset) is due"
+            problem = "a batch of offset \(batch.baseOffset) where \(nextOffset) is due"
+            return false
         }
-        guard batch.hasRightChecksum(bytes) else { return "the checksum of the batch at offset \(nextOffset) is wrong" }
-        indexes.note(batch, segmentBase: segmentBase, position: endPosition, intervalBytes: intervalBytes)
+        guard batch.hasRightChecksum(bytes) else {
+            problem = "the checksum of the batch at offset \(nextOffset) is wrong"
+            return false
+        }
+        let position = endPosition
+        indexes.note(batch, segmentBase: segmentBase, position: position, intervalBytes: intervalBytes)
         endPosition += Int64(batch.sizeBytes)
         nextOffset = batch.nextOffset
-        return nil
+        return try visit(batch, position, UnsafeRawBufferPointer(rebasing: bytes[..<batch.sizeBytes]))
     }
 }

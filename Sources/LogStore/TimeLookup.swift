@@ -59,8 +59,11 @@ extension PartitionLog {
             state.segments[state.segments.count - 1].baseOffset == segment.baseOffset
                 ? state.activeIndexes.times.start(for: timestampMs) : nil
         }
-        let relative =
-            if let active { active } else { try sealedSegment(segment).indexes.times.start(for: timestampMs) }
+        var relative = active ?? 0
+        if active == nil {
+            // One that was deleted or replaced meanwhile is looked through from its start, in what is there now.
+            relative = try sealedSegment(segment)?.indexes.times.start(for: timestampMs) ?? 0
+        }
         var found: TimedOffset?
         try forEachBatch(from: segment.baseOffset + Int64(relative), in: segment) { batch, bytes, start in
             guard batch.maxTimestampMs >= timestampMs else { return true }

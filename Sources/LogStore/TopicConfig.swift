@@ -235,6 +235,17 @@ public struct TopicConfig: Sendable, Hashable {
 
     // MARK: What follows from several
 
+    /// How the topic is compacted; nil when it is not.
+    public var compaction: CompactionPolicy? {
+        guard cleanupPolicy.compacts else { return nil }
+        var policy = CompactionPolicy()
+        policy.deleteRetentionMs = deleteRetentionMs
+        policy.minCompactionLagMs = minCompactionLagMs
+        policy.maxCompactionLagMs = maxCompactionLagMs
+        policy.minCleanableDirtyRatio = minCleanableDirtyRatio
+        return policy
+    }
+
     /// The longest batch taken, whatever `max.message.bytes` says.
     static let mostMessageBytes: Int64 = 256 << 20
 

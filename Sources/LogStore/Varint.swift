@@ -25,6 +25,14 @@ enum Varint {
         return next + 1
     }
 
+    /// Writes `value` behind `bytes`.
+    static func append(_ value: Int64, to bytes: inout [UInt8]) {
+        withUnsafeTemporaryAllocation(byteCount: maxBytes, alignment: 1) { scratch in
+            guard let start = scratch.baseAddress else { return }
+            bytes.append(contentsOf: UnsafeRawBufferPointer(start: start, count: write(value, at: start) - start))
+        }
+    }
+
     /// Reads a number at `position` before `end`, moving `position` on; nil when it does not end in time.
     @inline(__always)
     static func read(_ position: inout UnsafeRawPointer, _ end: UnsafeRawPointer) -> Int64? {

@@ -23,18 +23,21 @@ extension LogStore {
 }
 
 extension PartitionLog {
-    /// What is wrong with the segment; nil when nothing is, or retention has taken it meanwhile.
+    /// What is wrong with the segment; nil when nothing is, or when retention or compaction has
+    /// taken it meanwhile.
     func verify(_ segment: SegmentState) throws(LogStoreError) -> LogProblem? {
-        let path = SegmentFormat.path(folder, segment.baseOffset, SegmentFormat.logSuffix)
-        let fileSystem = environment.fileSystem
+        let problem = try damage(segment)
+        // What has replaced it was read through when it was written.
+        return isShown(segment) ? problem : nil
+    }
+
+    private func damage(_ segment: SegmentState) throws(LogStoreError) -> LogProblem? {
+        let path = segment.path(folder)
         let file: any File
-        do throws(DiskError) {
-            file = try fileSystem.open(path, .read)
+        do throws(LogStoreError) {
+            file = try openSealed(segment)
         } catch {
-            let isKept = state.withLock { state in
-                state.segments.contains { $0.baseOffset == segment.baseOffset }
-            }
-            return isKept ? LogProblem(path: path, message: error.message) : nil
+            return LogProblem(path: path, message: error.message)
         }
         let scan = try SegmentScan.run(
             file, segmentBase: segment.baseOffset, from: 0, nextOffset: segment.baseOffset,
