@@ -23,16 +23,12 @@ final class CompactedSegmentWriter {
     /// The newest timestamp among what is gone since the last batch.
     private var goneTimestampMs: Int64 = .min
 
-    init(path: String, baseOffset: Int64, intervalBytes: Int, fileSystem: any FileSystem) throws(LogStoreError) {
+    /// A segment that begins at `baseOffset`, into an empty file.
+    init(_ file: any File, baseOffset: Int64, intervalBytes: Int) {
+        self.file = file
         self.baseOffset = baseOffset
         self.intervalBytes = intervalBytes
         nextOffset = baseOffset
-        do throws(DiskError) {
-            file = try fileSystem.open(path, .create)
-            try file.truncate(to: 0)
-        } catch {
-            throw LogStoreError(error)
-        }
     }
 
     /// Adds a batch; what lies between it and the one before is gone.

@@ -155,10 +155,18 @@ final class LogCleaner {
 
     /// Begins the new file with what the first segment holds before `limit`, all of which stays.
     private func begin(_ first: SegmentState, upTo limit: Int64) throws(LogStoreError) -> CompactedSegmentWriter {
-        let writer = try CompactedSegmentWriter(
-            path: cleanedPath(first), baseOffset: first.baseOffset,
-            intervalBytes: log.environment.settings.indexIntervalBytes, fileSystem: log.environment.fileSystem)
+        let fileSystem = log.environment.fileSystem
+        let file: any File
+        do throws(DiskError) {
+            // One that a failure left is overwritten.
+            file = try fileSystem.open(cleanedPath(first), .create)
+        } catch {
+            throw LogStoreError(error)
+        }
+        let writer = CompactedSegmentWriter(
+            file, baseOffset: first.baseOffset, intervalBytes: log.environment.settings.indexIntervalBytes)
         do throws(LogStoreError) {
+            try translating { () throws(DiskError) in try file.truncate(to: 0) }
             try scan(first, upTo: limit) { (batch, _, bytes) throws(LogStoreError) in
                 try writer.append(bytes, batch)
                 return true
@@ -199,12 +207,12 @@ final class LogCleaner {
         if batch.isTransactional, transactions.isAborted(batch) { return keepsEmpty ? try batch.emptied() : .removed }
         let dropsTombstones = batch.deleteHorizonMs.map { $0 <= nowMs } ?? false
         return try batch.compacted(
-            bytes, horizonMs: horizonMs, keepsEmpty: keepsEmpty, isMarked: { $0.value == nil }
-        ) { record in
-            guard let key = record.key else { return false }
-            if let last = map.offset(of: key), last > record.offset { return false }
-            return record.value != nil || !dropsTombstones
-        }
+            bytes, horizonMs: horizonMs, keepsEmpty: keepsEmpty, isMarked: { $0.value == nil },
+            keeps: { record in
+                guard let key = record.key else { return false }
+                if let last = map.offset(of: key), last > record.offset { return false }
+                return record.value != nil || !dropsTombstones
+            })
     }
 
     /// A transaction's marker goes once nothing of the transaction is left, and its time has come like a tombstone's.
