@@ -31,13 +31,15 @@ extension PartitionLog {
         }
         guard isFree else { return 0 }
         defer { isCompacting.update { $0 = false } }
-        guard state.withLock({ $0.failure == nil && $0.compactionFailure == nil }) else { return 0 }
+        guard state.withLock({ $0.failure == nil && $0.compactionFailure == nil }), !environment.isStopping else {
+            return 0
+        }
         do throws(LogStoreError) {
             return try compactWhileDirty(policy)
         } catch {
             switch error.code {
             // The log was closed or deleted, or retention was faster.
-            case _ where failure != nil: return 0
+            case _ where failure != nil || environment.isStopping: return 0
             case .offsetOutOfRange, .closed: return 0
             case .corruptBatch, .invalidRecord, .messageTooLarge, .unsupportedCompression:
                 state.withLock { $0.compactionFailure = error }
@@ -54,8 +56,8 @@ extension PartitionLog {
         try finishSwaps()
         try rollLagging(policy)
         var freedBytes: Int64 = 0
-        while let section = try dirtySection(policy, transactionKnowledge) {
-            let cleaner = LogCleaner(self, policy, transactionKnowledge)
+        while let section = try dirtySection(policy) {
+            let cleaner = LogCleaner(self, policy, try transactionKnowledge(section))
             let cleanedOffset = try cleaner.run(section)
             freedBytes += cleaner.freedBytes
             noteCleaned(upTo: cleanedOffset)
@@ -63,7 +65,21 @@ extension PartitionLog {
         return freedBytes
     }
 
-    private var transactionKnowledge: TransactionKnowledge { TransactionKnowledge() }
+    /// What there is to know of transactions and producers for a pass over the section.
+    private func transactionKnowledge(_ section: DirtySection) throws(LogStoreError) -> TransactionKnowledge {
+        guard let end = section.segments.last?.endOffset else { return TransactionKnowledge() }
+        let lastBatches = Monitor<[Int64: LastBatch]>([:])
+        if producerCount > 0 {
+            try environment.committer.run { [self] () -> LogStoreError? in
+                let found = writer.lastBatches(before: end)
+                lastBatches.update { $0 = found }
+                return nil
+            }
+        }
+        // What was compacted before has no records of aborted transactions any more.
+        let aborted = try abortedTransactions(from: section.firstDirtyOffset, upTo: end)
+        return TransactionKnowledge(aborted: AbortedFilter(aborted), lastBatches: lastBatches.update { $0 })
+    }
 
     /// Closes the segment being written when it has waited long enough.
     private func rollLagging(_ policy: CompactionPolicy) throws(LogStoreError) {
@@ -80,14 +96,14 @@ extension PartitionLog {
     }
 
     /// What is to be compacted; nil when that is not enough.
-    private func dirtySection(
-        _ policy: CompactionPolicy, _ transactions: TransactionKnowledge
-    ) throws(LogStoreError) -> DirtySection? {
+    private func dirtySection(_ policy: CompactionPolicy) throws(LogStoreError) -> DirtySection? {
         let cleaned = cleanedOffset()
-        let (all, hold) = state.withLock { ($0.segments, $0.holds.values.min() ?? .max) }
+        // A transaction that is open may yet be aborted; what a hold keeps is not in its table yet.
+        let (all, bound) = state.withLock { state in
+            (state.segments, min(state.holds.values.min() ?? .max, state.firstOpenOffset ?? .max))
+        }
         guard let start = all.first?.baseOffset, let end = all.last?.baseOffset else { return nil }
         let firstDirty = (start...end).contains(cleaned) ? cleaned : start
-        let bound = min(hold, transactions.firstUnstableOffset)
         let nowMs = environment.clock.nowMs()
         let (youngest, _) = nowMs.subtractingReportingOverflow(policy.minCompactionLagMs)
         let segments = all.dropLast().prefix { segment in
@@ -157,6 +173,9 @@ extension LogStore {
         if let failure { throw failure }
         return freedBytes
     }
+
+    /// Ends compactions under way soon, and lets none begin again: a stopping program need not wait for them.
+    public func stopCompaction() { environment.stop() }
 }
 
 /// The file `cleaner-point`: how far a partition was compacted. Derived: without it all is compacted again.

@@ -10,12 +10,27 @@ struct DirtySection {
 
 /// What compaction must know of transactions and of producers that may come back.
 struct TransactionKnowledge {
-    /// The first offset of a transaction that is still open: nothing from there on may be touched.
-    var firstUnstableOffset = Int64.max
-    /// Whether the batch belongs to a transaction that was aborted.
-    var isAborted: (RecordBatch) -> Bool = { _ in false }
-    /// Whether a producer's last sequence number (or epoch) is known by this batch.
-    var isLastOfProducer: (RecordBatch) -> Bool = { _ in false }
+    /// Tells the batches of aborted transactions.
+    var aborted = AbortedFilter([])
+    /// By which batch each producer's last sequence number, or epoch, is known.
+    var lastBatches: [Int64: LastBatch] = [:]
+
+    /// Whether a producer would be forgotten, or taken for an older self, without the batch's header.
+    func isLastOfProducer(_ batch: RecordBatch) -> Bool {
+        switch lastBatches[batch.producerID] {
+        case .records(let lastOffset): batch.lastOffset == lastOffset
+        case .marker(let epoch): batch.isControl && batch.producerEpoch == epoch
+        case nil: false
+        }
+    }
+}
+
+/// The batch by which a producer is known.
+enum LastBatch: Hashable {
+    /// That of records which ends at the offset.
+    case records(lastOffset: Int64)
+    /// No records of its epoch: its transaction markers of that epoch.
+    case marker(epoch: Int16)
 }
 
 /// One pass of compaction, by Kafka's rules.
@@ -68,7 +83,7 @@ final class LogCleaner {
             var isFull = false
             try scan(segment) { (batch, _, bytes) throws(LogStoreError) in
                 guard batch.nextOffset > section.firstDirtyOffset else { return true }
-                if !batch.isControl, !transactions.isAborted(batch), try !note(batch, bytes) {
+                if !batch.isControl, !transactions.aborted.isAborted(batch), try !note(batch, bytes) {
                     // What was noted of this batch says the truth all the same: those keys come again in it.
                     isFull = mapEnd > section.firstDirtyOffset
                     if isFull { return false }
@@ -204,7 +219,9 @@ final class LogCleaner {
         if batch.isControl { return try decide(marker: batch, bytes, keepsEmpty) }
         if batch.isTransactional { openTransactions.insert(batch.producerID) }
         if batch.recordCount == 0 { return keepsEmpty ? .unchanged : .removed }
-        if batch.isTransactional, transactions.isAborted(batch) { return keepsEmpty ? try batch.emptied() : .removed }
+        if batch.isTransactional, transactions.aborted.isAborted(batch) {
+            return keepsEmpty ? try batch.emptied() : .removed
+        }
         let dropsTombstones = batch.deleteHorizonMs.map { $0 <= nowMs } ?? false
         return try batch.compacted(
             bytes, horizonMs: horizonMs, keepsEmpty: keepsEmpty, isMarked: { $0.value == nil },
@@ -253,6 +270,7 @@ final class LogCleaner {
             indexes: SegmentIndexes(), limit: limit, maxBatchBytes: Int(clamping: limit), intervalBytes: .max
         ) { (batch, position, bytes) throws(LogStoreError) in
             if let failure = log.failure { throw failure }
+            if log.environment.isStopping { throw LogStoreError(.closed, "compaction was stopped") }
             pace.spend(bytes.count)
             let goesOn = try visit(batch, position, bytes)
             isStopped = !goesOn

@@ -38,6 +38,23 @@ struct LogEnvironment: Sendable {
     let clock: any Clock
     let settings: LogSettings
     let committer: GroupCommit
+    private let stopping = Switch()
+
+    init(fileSystem: any FileSystem, clock: any Clock, settings: LogSettings, committer: GroupCommit) {
+        self.fileSystem = fileSystem
+        self.clock = clock
+        self.settings = settings
+        self.committer = committer
+    }
+
+    /// Whether work in the background is to end.
+    var isStopping: Bool { stopping.isOn.load(ordering: .relaxed) }
+
+    func stop() { stopping.isOn.store(true, ordering: .relaxed) }
+
+    private final class Switch: Sendable {
+        let isOn = Atomic(false)
+    }
 }
 
 /// A topic's settings, shared by its partitions.

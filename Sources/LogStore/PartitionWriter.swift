@@ -333,6 +333,14 @@ final class PartitionWriter: @unchecked Sendable {
         if cursor.position > 0 { try roll(to: cursor.nextOffset, log) }
     }
 
+    /// By which batch each producer is known that last wrote before `offset`.
+    func lastBatches(before offset: Int64) -> [Int64: LastBatch] {
+        producers.entries.compactMapValues { entry in
+            guard let last = entry.batches.last else { return .marker(epoch: entry.epoch) }
+            return last.nextOffset <= offset ? .records(lastOffset: last.nextOffset - 1) : nil
+        }
+    }
+
     /// The same when it got its first record at least so many milliseconds ago.
     func rollIfNeeded(_ log: PartitionLog, olderThanMs ageMs: Int64) throws(LogStoreError) {
         guard let firstRecordMs, log.environment.clock.nowMs() - firstRecordMs >= ageMs else { return }

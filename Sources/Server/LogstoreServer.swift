@@ -144,7 +144,7 @@ public final class LogstoreServer: Sendable {
     }
 }
 
-/// Work done now and then: the log's retention, and word of damage.
+/// Work done now and then: the log's retention and compaction, and word of damage.
 private struct Maintenance: Service {
     let store: Store
     let pool: BlockingPool
@@ -156,17 +156,24 @@ private struct Maintenance: Service {
 
     func run() async throws {
         await cancelWhenGracefulShutdown {
-            var ticks = 0
-            var known = detachedCount
-            while !Task.isCancelled {
-                do { try await Task.sleep(for: Self.tick) } catch { return }
-                ticks += 1
-                if detachedCount != known {
-                    known = detachedCount
-                    await tellDamage()
-                }
-                if ticks % Self.ticksPerRetention == 0 { await applyRetention() }
+            // Compaction may take long; the rest does not wait for it.
+            async let compaction: Void = compactForever()
+            await watch()
+            await compaction
+        }
+    }
+
+    private func watch() async {
+        var ticks = 0
+        var known = detachedCount
+        while !Task.isCancelled {
+            do { try await Task.sleep(for: Self.tick) } catch { return }
+            ticks += 1
+            if detachedCount != known {
+                known = detachedCount
+                await tellDamage()
             }
+            if ticks % Self.ticksPerRetention == 0 { await applyRetention() }
         }
     }
 
@@ -184,6 +191,23 @@ private struct Maintenance: Service {
             if freed > 0 { logger.info("the log's retention freed \(freed) bytes") }
         } catch {
             logger.error("the log's retention failed: \(error)")
+        }
+    }
+
+    private func compactForever() async {
+        let store = store
+        await withTaskCancellationHandler {
+            while !Task.isCancelled {
+                do { try await Task.sleep(for: Self.tick * Self.ticksPerRetention) } catch { return }
+                do {
+                    let freed = try await pool.run { try store.logStore.compact() }
+                    if freed > 0 { logger.info("the log's compaction freed \(freed) bytes") }
+                } catch {
+                    logger.error("the log's compaction failed: \(error)")
+                }
+            }
+        } onCancel: {
+            store.logStore.stopCompaction()
         }
     }
 }

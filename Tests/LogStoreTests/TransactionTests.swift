@@ -165,8 +165,9 @@ struct TransactionTests {
         let seen = Monitor<[Int64]>([])
         let observation = log.onAppend { end in seen.update { $0.append(end) } }
         _ = try end(log, 1, commit: true)
+        // The append is answered before those who observe are told.
+        #expect(seen.wait(timeoutMs: 10_000) { $0.isEmpty ? nil : $0 } == [4], "the marker wakes readers")
         observation.cancel()
-        #expect(seen.update { $0 } == [4], "the marker wakes readers")
         #expect(try log.readCommitted(from: 1, maxBytes: 1 << 20).nextOffset == 4)
     }
 }

@@ -120,9 +120,9 @@ struct TailEndpoint: Sendable {
             let isEventStream = isEventStream
             return try await pool.run {
                 if from >= partition.endOffset { return ([], 0, from) }
-                let batches: [UInt8]
+                let committed: CommittedBatches
                 do throws(LogStoreError) {
-                    batches = try partition.read(from: from, maxBytes: TailEndpoint.readBytes)
+                    committed = try partition.readCommitted(from: from, maxBytes: TailEndpoint.readBytes)
                 } catch {
                     // Retention may have taken what we were about to read.
                     guard error.code == .offsetOutOfRange, partition.startOffset > from else { throw error }
@@ -131,19 +131,23 @@ struct TailEndpoint: Sendable {
                 var text: [UInt8] = []
                 var count = 0
                 var next = from
-                try RecordBatch.forEachRecord(in: batches, maxDecompressedBytes: 256 << 20) { record in
-                    guard record.offset >= from, count < atMost else { return }
-                    next = record.offset + 1
-                    count += 1
-                    if isEventStream { text.append(contentsOf: "id: \(record.offset)\ndata: ".utf8) }
-                    // A record may span lines; in a line-by-line stream it must not.
-                    if let value = record.value {
-                        text.append(contentsOf: value.lazy.map { $0 == 0x0A || $0 == 0x0D ? 0x20 : $0 })
+                try committed.forEachBatch { (_, bytes) throws(LogStoreError) in
+                    try RecordBatch.forEachRecord(in: bytes, maxDecompressedBytes: 256 << 20) { record in
+                        guard record.offset >= from, count < atMost else { return }
+                        next = record.offset + 1
+                        count += 1
+                        if isEventStream { text.append(contentsOf: "id: \(record.offset)\ndata: ".utf8) }
+                        // A record may span lines; in a line-by-line stream it must not.
+                        if let value = record.value {
+                            text.append(contentsOf: value.lazy.map { $0 == 0x0A || $0 == 0x0D ? 0x20 : $0 })
+                        }
+                        text.append(0x0A)
+                        if isEventStream { text.append(0x0A) }
                     }
-                    text.append(0x0A)
-                    if isEventStream { text.append(0x0A) }
                 }
-                return (text, count, next)
+                // Behind the last record offsets may be gone or hidden; no text at all would say that this is the end.
+                if count < atMost { next = max(next, committed.nextOffset) }
+                return (text.isEmpty && next > from ? [0x0A] : text, count, next)
             }
         }
     }
