@@ -57,7 +57,7 @@ struct TransactionTests {
         try log.end(1, commit: false)
         #expect(pipeline.waitUntilCaughtUp("t"))
         #expect(try rows() == [0, 3, 4, 5, 6])
-        #expect(pipeline.materializer.status == [TopicStatus(topic: "t", lag: 0, rows: 5, deadLetters: 0, error: nil)])
+        #expect(pipeline.materializer.status == [TopicStatus(topic: "t", table: "t", lag: 0, rows: 5, deadLetters: 0)])
     }
 
     /// Transactions in several sizes; the even ones are committed.
