@@ -34,8 +34,19 @@ public final class Topic: Sendable {
 
     /// Replaces the settings, durably. Throws `.invalidConfig`, `.diskFull` or `.storage`. Blocks.
     public func alter(_ config: TopicConfig) throws(LogStoreError) {
-        try config.validate()
+        try change { $0 = config }
+    }
+
+    /// Lets `change` change the settings, one caller after the other, and replaces them, durably; with `validateOnly`
+    /// only checks what it made of them. Throws what `change` does, `.invalidConfig`, `.diskFull` or `.storage`. Blocks.
+    public func change(
+        validateOnly: Bool = false, _ change: (inout TopicConfig) throws(LogStoreError) -> Void
+    ) throws(LogStoreError) {
         try fileChanges.withLock { _ throws(LogStoreError) in
+            var config = configuration.value
+            try change(&config)
+            try config.validate()
+            if validateOnly { return }
             try store(TopicMetadata(id: id, partitionCount: partitions.count, config: config))
             configuration.value = config
         }

@@ -237,9 +237,7 @@ struct ConfigHandlers: Sendable {
         }
         let topic = try topic(name)
         do throws(LogStoreError) {
-            var config = topic.config
-            try change(&config)
-            if !validateOnly { try topic.alter(config) }
+            try topic.change(validateOnly: validateOnly, change)
         } catch {
             throw Failure(ErrorCode(error), error.message)
         }

@@ -119,6 +119,9 @@ private final class ProduceAnswer: Sendable {
         done { state in
             state.response.topics[place.topic].partitions[place.partition].baseOffset = result.baseOffset
             state.response.topics[place.topic].partitions[place.partition].logStartOffset = startOffset
+            if let timeMs = result.logAppendTimeMs {
+                state.response.topics[place.topic].partitions[place.partition].logAppendTimeMs = timeMs
+            }
         }
     }
 
