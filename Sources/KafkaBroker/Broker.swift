@@ -38,6 +38,7 @@ public final class Broker: Sendable {
         OffsetHandlers(logStore: logStore, offload: offload).register(in: &table)
         TopicHandlers(logStore: logStore, settings: settings, offload: offload).register(in: &table)
         ConfigHandlers(logStore: logStore, settings: settings, offload: offload).register(in: &table)
+        RecordDeletionHandlers(logStore: logStore, offload: offload).register(in: &table)
         ProducerIDHandlers(logStore: logStore, offload: offload).register(in: &table)
         handlers = table.complete()
     }

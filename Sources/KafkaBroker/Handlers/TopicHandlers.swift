@@ -1,7 +1,7 @@
 import KafkaProtocol
 import LogStore
 
-/// Creates and deletes topics, gives them partitions, deletes records, and tells of the cluster.
+/// Creates and deletes topics, gives them partitions, and tells of the cluster.
 ///
 /// There is one broker, so replication factors and assignments are taken as wishes that one copy fulfils: programs
 /// made for a cluster ask for three.
