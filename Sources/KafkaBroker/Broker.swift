@@ -14,6 +14,7 @@ public final class Broker: Sendable {
     let settings: BrokerSettings
     private let offload: Offload
     private let timers: Timers
+    let groups: GroupCoordinator
     private let handlers: [Int16: Handler]
 
     /// Runs work that blocks on another thread; false when there is no room for it.
@@ -31,6 +32,7 @@ public final class Broker: Sendable {
         self.offload = offload
         let timers = timers ?? Timers(clock: clock)
         self.timers = timers
+        groups = GroupCoordinator(logStore: logStore, clock: clock, timers: timers, settings: settings.groups)
         var table = HandlerTable()
         MetadataHandlers(logStore: logStore, settings: settings, offload: offload).register(in: &table)
         ProduceHandlers(logStore: logStore).register(in: &table)
@@ -40,11 +42,16 @@ public final class Broker: Sendable {
         ConfigHandlers(logStore: logStore, settings: settings, offload: offload).register(in: &table)
         RecordDeletionHandlers(logStore: logStore, offload: offload).register(in: &table)
         ProducerIDHandlers(logStore: logStore, offload: offload).register(in: &table)
+        GroupHandlers(coordinator: groups, settings: settings).register(in: &table)
         handlers = table.complete()
     }
 
     /// Ends what runs by itself; requests under way may stay without an answer. Blocks.
     public func stop() { timers.stop() }
+
+    /// Deletes committed offsets that nobody uses any more, and groups that have nothing left; to be called every few
+    /// minutes. Returns before it is done.
+    public func expireOffsets() { groups.expireOffsets() }
 
     /// The APIs that are spoken, by number.
     public var apis: [API] { handlers.values.map(\.api).sorted { $0.key < $1.key } }

@@ -12,6 +12,8 @@ public struct BrokerSettings: Sendable {
     public var defaultPartitions: Int32 = 1
     /// The most bytes of records one fetch answers with.
     public var maxFetchBytes = 64 << 20
+    /// What holds for consumer groups.
+    public var groups = GroupSettings()
 
     /// The defaults.
     public init() {}
