@@ -1,6 +1,4 @@
 import ArgumentParser
-import AsyncHTTPClient
-import HTTPTypes
 import NIOCore
 import NIOHTTP1
 import NIOPosix
@@ -22,43 +20,66 @@ struct ClientOptions: ParsableArguments {
     func client() throws -> Client {
         var base = url ?? Environment.value("LOGSTORE_URL") ?? "http://127.0.0.1:8123"
         if !base.contains("://") { base = "http://" + base }
-        guard base.hasPrefix("http://") || base.hasPrefix("https://") else {
-            throw ValidationError("--url `\(base)` wants http://HOST:PORT")
+        let address: HTTPAddress
+        do throws(HTTPAddress.Unreadable) { address = try HTTPAddress(base) } catch {
+            throw ValidationError("--url `\(base)` \(error.reason)")
         }
         while base.hasSuffix("/") { base.removeLast() }
         return Client(
-            base: base, user: user ?? Environment.value("LOGSTORE_USER"),
+            base: base, address: address, user: user ?? Environment.value("LOGSTORE_USER"),
             password: password ?? Environment.value("LOGSTORE_PASSWORD"))
     }
 }
 
 /// Talks to a server over HTTP.
 struct Client: Sendable {
-    /// Lives as long as the process. A server that is not there is an error at once, not something to wait for.
-    private static let http: HTTPClient = {
-        var configuration = HTTPClient.Configuration(timeout: .init(connect: .seconds(10)))
-        configuration.connectionPool.retryConnectionEstablishment = false
-        return HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
-    }()
+    /// One request.
+    struct Request: Sendable {
+        var method: HTTPMethod
+        var path: String
+        var headers: HTTPHeaders
+        var body: [UInt8]?
+    }
+
+    /// An answer, of which the body may still be on its way.
+    struct Response: Sendable {
+        let status: HTTPResponseStatus
+        let headers: HTTPHeaders
+        let body: ResponseBody
+    }
 
     let base: String
+    let address: HTTPAddress
     let user: String?
     let password: String?
+    private let idle = IdleConnections()
+
+    init(base: String, address: HTTPAddress, user: String?, password: String?) {
+        self.base = base
+        self.address = address
+        self.user = user
+        self.password = password
+    }
 
     /// A request to a path of the server.
-    func request(_ method: HTTPMethod, _ path: String, body: [UInt8]? = nil) -> HTTPClientRequest {
-        var request = HTTPClientRequest(url: base + path)
-        request.method = method
+    func request(_ method: HTTPMethod, _ path: String, body: [UInt8]? = nil) -> Request {
+        var request = Request(method: method, path: path, headers: [:], body: body)
         if let user { request.headers.add(name: "X-ClickHouse-User", value: user) }
         if let password { request.headers.add(name: "X-ClickHouse-Key", value: password) }
-        if let body { request.body = .bytes(body) }
         return request
     }
 
-    /// Sends a request and gives back the response once its head is there.
-    func send(_ request: HTTPClientRequest, timeoutSeconds: Int64 = 3600) async throws -> HTTPClientResponse {
+    /// Sends a request and gives back the response once its head is there. A server that is not there is an error at
+    /// once, not something to wait for; `timeoutSeconds` is for the whole of the answer.
+    func send(_ request: Request, timeoutSeconds: Int64 = 3600) async throws -> Response {
         do {
-            return try await Self.http.execute(request, timeout: .seconds(timeoutSeconds))
+            let connection: HTTPConnection
+            if let old = idle.take() {
+                connection = old
+            } else {
+                connection = try await HTTPConnection.open(address, timeout: .seconds(10))
+            }
+            return try await connection.send(request, timeoutSeconds: timeoutSeconds, idle: idle)
         } catch {
             throw CommandFailure("no answer from \(base): \(Self.describe(error))")
         }
@@ -81,16 +102,25 @@ struct Client: Sendable {
     }
 
     /// The response's body, at most 256 MB.
-    static func collect(_ response: HTTPClientResponse) async throws -> [UInt8] {
+    static func collect(_ response: Response) async throws -> [UInt8] {
         do {
-            return Array(try await response.body.collect(upTo: 256 << 20).readableBytesView)
+            var bytes: [UInt8] = []
+            for try await piece in response.body {
+                guard bytes.count + piece.readableBytes <= 256 << 20 else {
+                    throw CommandFailure("the answer is longer than 256 MB")
+                }
+                bytes.append(contentsOf: piece.readableBytesView)
+            }
+            return bytes
+        } catch let failure as CommandFailure {
+            throw failure
         } catch {
             throw CommandFailure("the answer broke off: \(describe(error))")
         }
     }
 
     /// What a refusal says.
-    static func message(_ body: [UInt8], _ response: HTTPClientResponse) -> String {
+    static func message(_ body: [UInt8], _ response: Response) -> String {
         var text = String(decoding: body, as: UTF8.self)
         while text.hasSuffix("\n") { text.removeLast() }
         if let json = try? JSONValue(parsing: body), let message = json["error"]?["message"]?.string { text = message }

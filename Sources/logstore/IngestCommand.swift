@@ -1,5 +1,4 @@
 import ArgumentParser
-import AsyncHTTPClient
 import Compression
 import Disk
 import NIOCore

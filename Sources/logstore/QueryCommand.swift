@@ -1,5 +1,4 @@
 import ArgumentParser
-import AsyncHTTPClient
 import Columnar
 import Disk
 import NIOCore

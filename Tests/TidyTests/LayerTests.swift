@@ -15,7 +15,7 @@ struct LayerTests {
     /// Modules that talk to the network or to a terminal; only the two upper layers may.
     private static let outer: Set<String> = [
         "NIOCore", "NIOPosix", "NIOHTTP1", "NIOFoundationCompat", "NIOConcurrencyHelpers", "NIOSSL", "Hummingbird",
-        "HummingbirdCore", "HTTPTypes", "AsyncHTTPClient", "ServiceLifecycle", "Logging", "ArgumentParser",
+        "HummingbirdCore", "HTTPTypes", "ServiceLifecycle", "Logging", "ArgumentParser",
     ]
 
     private struct Import {
