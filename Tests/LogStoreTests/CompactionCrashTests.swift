@@ -39,7 +39,7 @@ struct CompactionCrashTests {
         model.records = Array(model.records.prefix(Int(log.endOffset)))
         let more = (0..<12).map { KeyedRecord(key: "key \($0 % 2)", value: "after \($0)", timestampMs: 9) }
         for record in more {
-            _ = try log.appendBlocking([batch([record])])
+            _ = try log.appendBlocking([keyedBatch([record])])
             model.records.append(record)
         }
         model.acknowledged = model.records.count
@@ -260,7 +260,7 @@ struct CompactionConcurrencyTests {
                 let records = workload.randomRecords()
                 known.update { $0.records += records }
                 workload.note(records)
-                _ = try log.appendBlocking([batch(records)])
+                _ = try log.appendBlocking([keyedBatch(records)])
             }
             fixture.clock.advance(milliseconds: 300)
             try store.compact()

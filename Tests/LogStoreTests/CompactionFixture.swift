@@ -114,7 +114,7 @@ func headers(_ batches: [UInt8]) throws -> [RecordBatch] {
 }
 
 /// One batch of the records.
-func batch(_ records: [KeyedRecord], codec: Codec = .none) throws(LogStoreError) -> [UInt8] {
+func keyedBatch(_ records: [KeyedRecord], codec: Codec = .none) throws(LogStoreError) -> [UInt8] {
     var builder = RecordBatchBuilder(codec: codec)
     for record in records {
         builder.append(
@@ -181,7 +181,9 @@ final class CompactionWorkload {
         let before = model.records
         model.records += records
         do throws(LogStoreError) {
-            let result = try log.appendBlocking([batch(records, codec: codecs.randomElement(using: &random) ?? .none)])
+            let result = try log.appendBlocking([
+                keyedBatch(records, codec: codecs.randomElement(using: &random) ?? .none)
+            ])
             #expect(Int(result.baseOffset) == before.count)
             model.acknowledged = model.records.count
             return true

@@ -18,7 +18,7 @@ struct CompactionTests {
     ) throws -> (LogStore, PartitionLog, CompactionModel) {
         let store = try fixture.open()
         let log = try store.createTopic("t", partitions: 1, config: config).partitions[0]
-        for record in records { _ = try log.appendBlocking([batch([record])]) }
+        for record in records { _ = try log.appendBlocking([keyedBatch([record])]) }
         return (store, log, CompactionModel(records: records, acknowledged: records.count))
     }
 
@@ -94,7 +94,7 @@ struct CompactionTests {
         // It stays through compactions until its time has come.
         for (number, isKept) in [(1, true), (2, true), (3, false)] {
             fixture.clock.advance(milliseconds: 2000)
-            for record in filling { _ = try log.appendBlocking([batch([record])]) }
+            for record in filling { _ = try log.appendBlocking([keyedBatch([record])]) }
             try store.compact()
             found = try log.keyedRecords()
             #expect(found.contains { $0.record.key == "a" } == isKept, "compaction \(number)")
@@ -156,7 +156,7 @@ struct CompactionTests {
         #expect(try log.compact(policy(config)) > 0)
         config.minCompactionLagMs = 0
         config.minCleanableDirtyRatio = 1
-        _ = try log.appendBlocking([batch([record("a", "1")]), batch([record("a", "2")])])
+        _ = try log.appendBlocking([keyedBatch([record("a", "1")]), keyedBatch([record("a", "2")])])
         let active = try #require(log.segments.last).baseOffset
         #expect(try log.compact(policy(config)) == 0, "not dirty enough")
         config.maxCompactionLagMs = 2000
@@ -179,7 +179,7 @@ struct CompactionTests {
         #expect(try store.compact() > 0)
         let count = fixture.disk.operationCount(Set(SimulatedDisk.Operation.allCases))
         for _ in 0..<3 { #expect(try store.compact() == 0) }
-        _ = try log.appendBlocking([batch([record("a", "1")])], checking: .header)
+        _ = try log.appendBlocking([keyedBatch([record("a", "1")])], checking: .header)
         let after = fixture.disk.operationCount(Set(SimulatedDisk.Operation.allCases))
         #expect(try store.compact() == 0)
         #expect(fixture.disk.operationCount(Set(SimulatedDisk.Operation.allCases)) == after)
@@ -212,8 +212,8 @@ struct CompactionTests {
         try model.checkCompacted(log, upTo: active)
         // A single batch of more keys than that gets more room.
         let many = (0..<900).map { record("many \($0 % 600)", "\($0)") }
-        _ = try log.appendBlocking([batch(many)])
-        for update in updates(100, keys: 2) { _ = try log.appendBlocking([batch([update])]) }
+        _ = try log.appendBlocking([keyedBatch(many)])
+        for update in updates(100, keys: 2) { _ = try log.appendBlocking([keyedBatch([update])]) }
         try store.compact()
         #expect(try log.keyedRecords().filter { $0.record.key?.hasPrefix("many") == true }.count == 600)
     }
