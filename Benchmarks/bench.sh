@@ -16,4 +16,5 @@ if [ ! -s "$data.trace" ]; then
     mv "$data.trace.part" "$data.trace"
 fi
 # chDB takes its time zone from here, and both must agree.
-TZ=UTC exec .venv/bin/python Benchmarks/compare.py "$binary" "$rows" "$folder" docs/benchmarks.md
+TZ=UTC .venv/bin/python Benchmarks/compare.py "$binary" "$rows" "$folder" docs/benchmarks.md
+exec .venv/bin/python Benchmarks/kafka/bench.py "$binary" "$folder" docs/benchmarks.md

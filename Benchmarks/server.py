@@ -13,14 +13,14 @@ import time
 class Server:
     """`logstore serve` on a free port of this machine."""
 
-    def __init__(self, binary, folder, log):
+    def __init__(self, binary, folder, log, kafka="off"):
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port = probe.getsockname()[1]
         self.binary = binary
         self.log = open(log, "wb")
         self.process = subprocess.Popen(
-            [binary, "serve", "--data", folder, "--http", f"127.0.0.1:{self.port}", "--kafka", "off"],
+            [binary, "serve", "--data", folder, "--http", f"127.0.0.1:{self.port}", "--kafka", kafka],
             stdout=self.log, stderr=self.log)
         self.connection = None
         self._wait_until_up(log)

@@ -1,7 +1,8 @@
 """kafka-python, both the old 2.0.2 that many scripts still use and 3.x; they share most of their interface."""
 
-import inspect
 import os
+import pathlib
+import re
 import threading
 
 import kafka
@@ -216,6 +217,18 @@ def admin(bootstrap):
     boss.close()
 
 
+def versions(bootstrap):
+    """The server says the versions that the page on Kafka says; 0 to 2 of Produce are said, but not spoken."""
+    page = pathlib.Path(__file__).resolve().parents[3] / "docs/kafka.md"
+    documented = {int(key): (int(low), int(high))
+                  for key, low, high in re.findall(r"\w+ \((\d+)\) \| (\d+)–(\d+)", page.read_text())}
+    boss = KafkaAdminClient(bootstrap_servers=bootstrap)
+    told = {int(key): (low, high) for key, (low, high) in boss.api_versions().items()}
+    told[0] = (max(told[0][0], 3), told[0][1])
+    equal(sorted(told.items()), sorted(documented.items()), "versions")
+    boss.close()
+
+
 def errors(bootstrap):
     boss = KafkaAdminClient(bootstrap_servers=bootstrap, **COMMON)
     small, compacted = f"{NAME}-small", f"{NAME}-compacted"
@@ -294,6 +307,6 @@ def intruder(bootstrap):
 
 
 if __name__ == "__main__":
-    main({"produce": produce, "offsets": offsets, "group": group, "admin": admin, "errors": errors,
-          "transactions": transactions, "ingest": allowed(True, False), "read": allowed(False, True),
+    main({"produce": produce, "offsets": offsets, "group": group, "admin": admin, "versions": versions,
+          "errors": errors, "transactions": transactions, "ingest": allowed(True, False), "read": allowed(False, True),
           "intruder": intruder})
