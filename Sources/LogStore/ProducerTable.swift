@@ -32,6 +32,14 @@ struct ProducerTable {
         /// When it last wrote, in milliseconds since 1970.
         var lastSeenMs: Int64
 
+        /// Forgets the batches of other epochs.
+        mutating func begin(epoch: Int16) {
+            guard epoch != self.epoch else { return }
+            self.epoch = epoch
+            batches = []
+            earlierRecords = 0
+        }
+
         /// Whether a batch that is none of `batches` lies before them where nothing is missing.
         func isSurelyStored(_ batch: RecordBatch) -> Bool {
             guard let first = batches.first else { return false }
@@ -221,14 +229,17 @@ struct ProducerTable {
             }
             entry.transactionStart = nil
         }
-        if entry.epoch != marker.producerEpoch {
-            entry.epoch = marker.producerEpoch
-            entry.batches = []
-            entry.earlierRecords = 0
-        }
+        entry.begin(epoch: marker.producerEpoch)
         entry.coordinatorEpoch = marker.coordinatorEpoch
         entry.lastSeenMs = max(entry.lastSeenMs, seenMs)
         entries[marker.producerID] = entry
+    }
+
+    private mutating func enter(epochOf batch: RecordBatch, seenMs: Int64) {
+        var entry = entries[batch.producerID] ?? Entry(epoch: batch.producerEpoch, lastSeenMs: seenMs)
+        if batch.producerEpoch > entry.epoch { entry.begin(epoch: batch.producerEpoch) }
+        entry.lastSeenMs = max(entry.lastSeenMs, seenMs)
+        entries[batch.producerID] = entry
     }
 
     /// Enters a batch that is in the log. `bytes` are the whole batch, verified.
@@ -237,6 +248,9 @@ struct ProducerTable {
         if batch.isControl {
             if let marker = TransactionMarker(parsing: batch, bytes) {
                 enter(marker, at: batch.baseOffset, seenMs: seenMs)
+            } else if batch.recordCount == 0 {
+                // Compaction has left nothing but the epoch, which still shuts out lower ones.
+                enter(epochOf: batch, seenMs: seenMs)
             }
         } else if batch.baseSequence >= 0, batch.lastOffsetDelta >= 0 {
             enter(batch, at: batch.baseOffset, appendTimeMs: batch.maxTimestampMs, seenMs: seenMs)

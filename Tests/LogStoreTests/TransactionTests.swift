@@ -170,4 +170,48 @@ struct TransactionTests {
         observation.cancel()
         #expect(try log.readCommitted(from: 1, maxBytes: 1 << 20).nextOffset == 4)
     }
+
+    @Test("a gap before an open transaction is passed over")
+    func gaps() throws {
+        let store = try LogFixture().open()
+        defer { store.close() }
+        let log = try store.createTopic("t", partitions: 1).partitions[0]
+        _ = try log.appendBlocking([batch(["a"])])
+        try log.ensureEndOffset(atLeast: 10)
+        try send(log, "b", 1, 0)
+        #expect(log.lastStableOffset == 10)
+        let found = try log.readCommitted(from: 1, maxBytes: 1000)
+        #expect(found.bytes.isEmpty && found.nextOffset == 10)
+        _ = try end(log, 1, commit: true)
+        #expect(try log.readCommitted(from: 10, maxBytes: 1000).nextOffset == 12)
+    }
+
+    @Test("deleting records of an open transaction does not commit it for who keeps them")
+    func deleted() throws {
+        let fixture = LogFixture()
+        let store = try fixture.open()
+        let log = try store.createTopic("t", partitions: 1).partitions[0]
+        log.holdRetention(name: "table", storedOffset: 0)
+        _ = try log.appendBlocking([batch(["a"])])
+        try send(log, "b", 1, 0)
+        try send(log, "c", 2, 0)
+        _ = try end(log, 2, commit: false)
+        _ = try log.appendBlocking([batch(["d"])])
+        #expect(try log.deleteRecords(before: 4) == 4)
+        #expect(log.lastStableOffset == 4, "readers have no business with what is before")
+        #expect(log.keptStableOffset == 1)
+        #expect(try log.readCommitted(from: 0, maxBytes: 1000, includingDeleted: true).nextOffset == 1)
+        #expect(try log.readCommitted(from: 1, maxBytes: 1000, includingDeleted: true).nextOffset == 1)
+        store.close()
+        let again = try fixture.open()
+        defer { again.close() }
+        let reopened = try #require(again.topic("t")?.partitions[0])
+        #expect(reopened.lastStableOffset == 4 && reopened.keptStableOffset == 1)
+        _ = try end(reopened, 1, commit: true)
+        var texts: [String] = []
+        try reopened.readCommitted(from: 0, maxBytes: 1000, includingDeleted: true).forEachBatch {
+            (_, bytes) throws(LogStoreError) in texts += try records(Array(bytes)).map(\.text)
+        }
+        #expect(texts == ["a", "b", "d"])
+    }
 }
