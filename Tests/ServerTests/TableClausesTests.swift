@@ -19,6 +19,15 @@ struct TableClausesTests {
         #expect(definition.timeColumn == "ts")
     }
 
+    @Test("a table that follows a source's needs no columns, another does")
+    func following() throws {
+        let definition = try definition(
+            "CREATE TABLE orders ORDER BY id SETTINGS topic = 'maxwell', cdc = 'current', cdc_source = 'shop.orders'")
+        #expect(definition.columns.isEmpty && definition.sortingKey == ["id"])
+        #expect(definition.topic == "maxwell" && definition.keepsLatest)
+        #expect(throws: QueryError.self) { try self.definition("CREATE TABLE orders SETTINGS topic = 'maxwell'") }
+    }
+
     @Test(
         "each spelling of a partition",
         arguments: [

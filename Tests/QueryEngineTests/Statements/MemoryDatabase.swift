@@ -19,11 +19,18 @@ final class MemoryDatabase: Database {
         guard let table = catalog.table(name) else { return nil }
         let definition = table.definition
         return TableInfo(
-            name: name, columns: definition.columns, sortingKey: definition.sortingKey, partitionBy: "", ttl: "",
+            name: name, columns: definition.visibleColumns, sortingKey: definition.visibleSortingKey, partitionBy: "",
+            ttl: "", settings: definition.settings.sorted { $0.key < $1.key }.map { (name: $0.key, value: $0.value) },
             comment: definition.comment, rowCount: UInt64(table.statistics.rowCount), sizeBytes: 0, partCount: 0)
     }
 
-    func snapshot(_ name: String) throws(QueryError) -> (any TableSnapshot)? { catalog.table(name)?.snapshot() }
+    func snapshot(_ name: String) throws(QueryError) -> (any TableSnapshot)? {
+        guard let table = catalog.table(name) else { return nil }
+        do throws(ColumnarError) { return try table.currentSnapshot() } catch {
+            throw QueryError(.corruptedData, error.message)
+        }
+    }
+
     func systemTable(_ name: String) throws(QueryError) -> Block? { nil }
     func systemTableNames() -> [String] { [] }
 
@@ -37,6 +44,7 @@ final class MemoryDatabase: Database {
             try catalog.createTable(
                 TableDefinition(
                     name: statement.name.table, columns: statement.columns, sortingKey: statement.orderBy,
+                    settings: Dictionary(statement.settings.map { ($0.name, $0.value) }) { $1 },
                     comment: statement.comment))
         } catch {
             throw QueryError(.badArguments, error.message)
