@@ -128,8 +128,9 @@ public final class PartitionLog: Sendable {
         }
     }
 
-    /// Ends the producer's open transaction in this partition: writes a marker, which calls `completion` like an
-    /// append. Without an open transaction it still shuts out lower epochs.
+    /// Ends the producer's open transaction in this partition: writes a marker and calls `completion`, like an append,
+    /// once it is on the disk, whatever durability the topic asks for. Without an open transaction it still shuts out
+    /// lower epochs.
     ///
     /// Fails with `.invalidProducerEpoch` when a later epoch was seen, `.coordinatorFenced` when a later coordinator
     /// was, and as appends do.
@@ -156,7 +157,7 @@ public final class PartitionLog: Sendable {
         }
     }
 
-    /// The same, suspending until the marker is as durable as the topic asks.
+    /// The same, suspending until the marker is on the disk.
     public func appendMarker(
         commit: Bool, producerID: Int64, producerEpoch: Int16, coordinatorEpoch: Int32
     ) async throws(LogStoreError) -> AppendResult {

@@ -187,7 +187,8 @@ final class PartitionWriter: @unchecked Sendable {
     /// Ends the round: syncs when asked to, shows readers what is there, and tells those who wait.
     func commit(_ log: PartitionLog, syncing: Bool) {
         guard !written.isEmpty else { return }
-        if syncing, !sync(log) { return }
+        // Who ended a transaction forgets it: a marker lost with the power would leave it open for ever.
+        if syncing || written.contains(where: { $0.marker != nil }), !sync(log) { return }
         publish(log)
     }
 

@@ -221,7 +221,8 @@ final class ProducerSnapshots {
                 index.recent = []
             }
             let snapshot = ProducerSnapshot(
-                offset: offset, producers: producers.entries.map { (id: $0.key, entry: $0.value) },
+                offset: offset,
+                producers: producers.entries.map { (id: $0.key, entry: $0.value) }.sorted { $0.id < $1.id },
                 chunks: index.chunks, aborted: index.recent)
             let path = SegmentFormat.path(folder, offset, SegmentFormat.producersSuffix)
             try fileSystem.replaceFile(path, with: snapshot.encoded)

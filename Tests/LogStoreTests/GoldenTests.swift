@@ -15,14 +15,14 @@ import Testing
 /// LOGSTORE_WRITE_FIXTURES set. What is written otherwise by now, and is read as before, is in `later` as it is today.
 @Suite("Golden log files, format 1")
 struct GoldenTests {
-    private static let folder = "/data/log"
-    private static var fixtures: String {
+    static let folder = "/data/log"
+    static var fixtures: String {
         let tests = parentDirectory(of: parentDirectory(of: #filePath) ?? "") ?? ""
         return (parentDirectory(of: tests) ?? "") + "/Fixtures/log-v1"
     }
 
     /// The files below `path` on the real disk, by their paths relative to it.
-    private func readTree(_ path: String, _ prefix: String = "") throws -> [String: [UInt8]] {
+    func readTree(_ path: String, _ prefix: String = "") throws -> [String: [UInt8]] {
         let disk = POSIXFileSystem()
         var files: [String: [UInt8]] = [:]
         for name in try disk.list(path) {
@@ -79,7 +79,7 @@ struct GoldenTests {
         (0..<20).map { "\(codec.name) record \($0), and the same words as always" }
     }
 
-    private func writeFixtures(_ fixture: LogFixture, _ target: String) throws {
+    func writeFixtures(_ fixture: LogFixture, _ target: String) throws {
         let disk = POSIXFileSystem()
         for path in fixture.disk.allFiles {
             let copy = target + path.dropFirst(Self.folder.count)

@@ -214,4 +214,22 @@ struct TransactionTests {
         }
         #expect(texts == ["a", "b", "d"])
     }
+
+    @Test("a marker is on the disk when it is answered, whatever the topic asks for")
+    func markersAreSynced() throws {
+        let fixture = LogFixture()
+        let store = try fixture.open()
+        var config = TopicConfig()
+        config.durability = .os
+        let log = try store.createTopic("t", partitions: 1, config: config).partitions[0]
+        try send(log, "a", 1, 0)
+        _ = try end(log, 1, commit: true)
+        try send(log, "b", 1, 1)
+        fixture.disk.crash(.none)
+        let again = try fixture.open()
+        defer { again.close() }
+        let reopened = try #require(again.topic("t")?.partitions[0])
+        #expect(reopened.lastStableOffset == 2 && reopened.endOffset == 2)
+        #expect(try reopened.committed().map(\.text) == ["a"])
+    }
 }
