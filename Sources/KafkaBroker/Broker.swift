@@ -44,14 +44,11 @@ public final class Broker: Sendable {
         ProducerIDHandlers(logStore: logStore, offload: offload).register(in: &table)
         GroupHandlers(coordinator: groups, settings: settings).register(in: &table)
         handlers = table.complete()
+        groups.expireOffsetsRegularly()
     }
 
     /// Ends what runs by itself; requests under way may stay without an answer. Blocks.
     public func stop() { timers.stop() }
-
-    /// Deletes committed offsets that nobody uses any more, and groups that have nothing left; to be called every few
-    /// minutes. Returns before it is done.
-    public func expireOffsets() { groups.expireOffsets() }
 
     /// The APIs that are spoken, by number.
     public var apis: [API] { handlers.values.map(\.api).sorted { $0.key < $1.key } }

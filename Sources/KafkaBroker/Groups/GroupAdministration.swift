@@ -146,10 +146,10 @@ extension GroupCoordinator {
 
     // MARK: Age
 
-    /// Deletes offsets that were not used for the retention time, and groups of which nothing is left then; to be
-    /// called every few minutes. Offsets of a group that had members are in use until it has none; those of a group
-    /// that never had any, and those of topics that a consumer group does not read any more, until they were committed
-    /// last. `completion` is called when all of it is durable, or has failed.
+    /// Deletes offsets that were not used for the retention time, and groups of which nothing is left then. Offsets of
+    /// a group that had members are in use until it has none; those of a group that never had any, and those of topics
+    /// that a consumer group does not read any more, until they were committed last. `completion` is called when all
+    /// of it is durable, or has failed.
     func expireOffsets(completion: @escaping @Sendable () -> Void = {}) {
         let groups = all
         let answer = GatheredErrors(count: groups.count + 1) { _ in completion() }
@@ -168,6 +168,14 @@ extension GroupCoordinator {
             }
         }
         answer.add("", .none)
+    }
+
+    /// Lets offsets expire every `expiryIntervalMs` from now on, as long as the timers run.
+    func expireOffsetsRegularly() {
+        timers.schedule(afterMs: settings.expiryIntervalMs) { [weak self] in
+            self?.expireOffsets()
+            self?.expireOffsetsRegularly()
+        }
     }
 
     private func expiredOffsets(_ group: Group, _ state: borrowing GroupState) -> [TopicPartition] {

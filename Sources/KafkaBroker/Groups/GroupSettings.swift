@@ -21,6 +21,8 @@ public struct GroupSettings: Sendable {
     public var maxOffsetMetadataBytes = 4_096
     /// How long offsets are kept that nobody uses any more [offsets.retention.minutes].
     public var offsetRetentionMs: Int64 = 7 * 86_400_000
+    /// How often it is looked for such offsets [offsets.retention.check.interval.ms].
+    public var expiryIntervalMs: Int64 = 600_000
     /// Makes the random part of a member's id.
     public var makeID: @Sendable () -> String = GroupSettings.randomID
 

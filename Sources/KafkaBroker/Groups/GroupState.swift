@@ -4,10 +4,10 @@ import LogStore
 /// A group's members and where it stands in a rebalance. It only keeps its own books; when to change what is the
 /// coordinator's business.
 ///
-///     Empty ──join──▶ PreparingRebalance ──all rejoined, or time is up──▶ CompletingRebalance ──leader's sync──▶ Stable
-///       ▲                │        ▲  ▲                                          │                                │
-///       └──nobody left───┘        │  └───────────── a member came or went ──────┘                                │
-///                                 └──────────────────────────────────────────────────────────────────────────────┘
+///     Empty ─join▶ PreparingRebalance ─all joined, or time is up▶ CompletingRebalance ─leader's sync▶ Stable
+///       ▲               │       ▲  ▲                                       │                           │
+///       └─nobody left───┘       │  └──────── a member came or went ────────┘                           │
+///                               └──────────────────────────────────────────────────────────────────────┘
 ///
 /// From Empty a group that is deleted, or has nothing left, becomes Dead: its object is no longer in use.
 struct GroupState: Sendable {
