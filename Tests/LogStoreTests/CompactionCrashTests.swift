@@ -74,6 +74,25 @@ struct CompactionCrashTests {
         }
     }
 
+    @Test("power lost at any change of names is no worse, whichever of them come back")
+    func powerCutsAtNames() throws {
+        let kinds: Set<SimulatedDisk.Operation> = [.rename, .remove, .syncDirectory]
+        for cut in 1...200 {
+            for seed in 0..<3 as Range<UInt64> {
+                let fixture = LogFixture()
+                fixture.disk.cutPower(atOperation: cut, of: kinds)
+                let workload = CompactionWorkload(fixture, seed: 7)
+                if let opened = try? fixture.open() {
+                    let store = try workload.run(opened, config: config, steps: 25)
+                    store.close()
+                }
+                if !fixture.disk.isPowerCut { return #expect(cut > 30) }
+                fixture.disk.crash(.random, seed: seed)
+                try verify(fixture, workload, "name operation \(cut), seed \(seed)")
+            }
+        }
+    }
+
     @Test("power lost while an interrupted compaction is finished is no worse")
     func powerCutsInRecovery() throws {
         var finished = 0

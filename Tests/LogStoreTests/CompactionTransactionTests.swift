@@ -184,10 +184,11 @@ struct CompactionTransactionTests {
             }
             return found
         }
-        for (producer, commits) in [(1, false), (2, true)] as [(Int64, Bool)] {
+        for (producer, commits) in [(1, false), (2, true), (3, true)] as [(Int64, Bool)] {
             _ = try log.appendBlocking([
                 batch(
-                    [KeyedRecord(key: "a", value: "\(producer)", timestampMs: 1)], producer: producer, sequence: 0,
+                    [KeyedRecord(key: producer == 3 ? "stays" : "a", value: "\(producer)", timestampMs: 1)],
+                    producer: producer, sequence: 0,
                     inTransaction: true)
             ])
             _ = try log.appendMarkerBlocking(
@@ -195,7 +196,7 @@ struct CompactionTransactionTests {
         }
         // Another record of the key, and later ones of the producers, make all of it superfluous.
         _ = try log.appendBlocking([keyedBatch([KeyedRecord(key: "a", value: "3", timestampMs: 1)])])
-        for producer in [1, 2] as [Int64] {
+        for producer in [1, 2, 3] as [Int64] {
             _ = try log.appendBlocking([
                 batch(
                     [KeyedRecord(key: "b", value: "x", timestampMs: 1)], producer: producer, sequence: 1,
@@ -205,15 +206,20 @@ struct CompactionTransactionTests {
         try fill()
         try store.compact()
         #expect(try !log.keyedRecords().contains { $0.record.key == "a" && $0.offset < 4 })
-        #expect(try markers() == [1, 3], "their records were still there when this pass began")
+        #expect(try markers() == [1, 3, 5], "their records were still there when this pass began")
         try fill()
         try store.compact()
-        #expect(try markers() == [1, 3], "their time begins")
+        #expect(try markers() == [1, 3, 5], "their time begins")
         fixture.clock.advance(milliseconds: 1001)
         try fill()
         try store.compact()
-        #expect(try markers() == [])
+        #expect(try markers() == [5], "its transaction has a record that stays")
         #expect(try log.committed().contains { $0.text == "3" })
+        store.close()
+        for path in fixture.disk.allFiles where path.hasSuffix(".producers") { try fixture.disk.remove(path) }
+        try fixture.disk.remove("/data/log/topics/t/0/recovery-point")
+        let again = try #require(try fixture.open().topic("t")?.partitions[0])
+        #expect(again.lastStableOffset == again.endOffset, "every transaction that is left has its end")
     }
 
     @Test("an open transaction stops compaction at its first record")

@@ -75,6 +75,26 @@ struct GoldenTests {
         return fixture
     }
 
+    /// A compacted log: batches without records, shorter batches, batches that reach further, a delete horizon.
+    private func writtenCompacted() throws -> LogFixture {
+        var fixture = LogFixture()
+        fixture.settings.makeTopicID = { 2 }
+        fixture.settings.indexIntervalBytes = 256
+        let store = try fixture.open()
+        let log = try store.createTopic("golden", partitions: 1, config: compacted(segmentBytes: 1024)).partitions[0]
+        for number in 0..<40 {
+            let value = number % 8 == 5 ? nil : "value \(number)"
+            let records = [
+                KeyedRecord(key: "a\(number % 3)", value: value, timestampMs: 1_700_000_000_000 + Int64(number)),
+                KeyedRecord(key: "b\(number % 7)", value: "x", timestampMs: 1_700_000_000_000),
+            ]
+            _ = try log.appendBlocking([keyedBatch(records)])
+        }
+        try store.compact()
+        store.close()
+        return fixture
+    }
+
     private func compressedTexts(_ codec: Codec) -> [String] {
         (0..<20).map { "\(codec.name) record \($0), and the same words as always" }
     }
@@ -90,7 +110,12 @@ struct GoldenTests {
 
     private func opened(_ name: String) throws -> LogStore {
         if getenv("LOGSTORE_WRITE_FIXTURES") != nil {
-            let fixture = try name == "plain" ? written() : writtenCompressed()
+            let fixture =
+                switch name {
+                case "plain": try written()
+                case "compacted": try writtenCompacted()
+                default: try writtenCompressed()
+                }
             try writeFixtures(fixture, Self.fixtures + "/" + name)
         }
         let files = try readTree(Self.fixtures + "/" + name)
@@ -139,6 +164,33 @@ struct GoldenTests {
         let store = try opened("compressed")
         let log = try #require(store.topic("compressed")?.partitions[0])
         #expect(try log.everything().map(\.text) == Codec.allCases.flatMap(compressedTexts))
+    }
+
+    @Test("a compacted log is read")
+    func readCompacted() throws {
+        let store = try opened("compacted")
+        #expect(store.recovery.problems == [])
+        #expect(store.recovery.scannedBytes == 0, "closed in order, nothing needs to be read through")
+        let log = try #require(store.topic("golden")?.partitions[0])
+        #expect(log.startOffset == 0 && log.endOffset == 80)
+        let records = try log.keyedRecords()
+        #expect(records.count < 40)
+        for (offset, record) in records {
+            let isFirst = offset % 2 == 0
+            #expect(record.key == (isFirst ? "a\(offset / 2 % 3)" : "b\(offset / 2 % 7)"))
+            #expect(record.timestampMs == 1_700_000_000_000 + (isFirst ? offset / 2 : 0))
+        }
+        #expect(try store.verify() == [])
+    }
+
+    @Test("the same log is compacted to the same bytes")
+    func writeCompacted() throws {
+        let fixture = try writtenCompacted()
+        let golden = try readTree(Self.fixtures + "/compacted")
+        #expect(fixture.disk.allFiles == golden.keys.map { Self.folder + "/" + $0 }.sorted())
+        for (path, bytes) in golden {
+            #expect(fixture.disk.contents(Self.folder + "/" + path) == bytes, "\(path)")
+        }
     }
 
     @Test("the same log is written as the same bytes")
