@@ -68,6 +68,70 @@ struct ChangeLandingTests {
         #expect(!definition.columns.contains { $0.name.hasPrefix("schema") || $0.name.hasPrefix("payload") })
     }
 
+    /// A row of `ChangeSamples.row`, and the same as the columns have it.
+    static let typed =
+        #"{"id":1,"amount":"MDk=","created":1465491411815,"seen":1465491411815123,"day":16961,"at":45296000001,"#
+        + #""zoned":"2016-06-09T16:56:51.5+02:00","extra":"{\"a\": 1}","flags":"BQg=","note":null}"#
+    static let typedNames = ["id", "amount", "created", "seen", "day", "at", "zoned", "extra", "flags"]
+    static let typedRow: [Scalar] = [
+        .int(1), .float(123.45), .int(1_465_491_411_815), .int(1_465_491_411_815_123), .uint(16961),
+        .text("12:34:56.000001"), .int(1_465_484_211_500_000), .text(#"{"a": 1}"#), .int(2053),
+    ]
+
+    @Test("times, decimals and bits are what the schema says, in the raw table and in the current one")
+    func logicalTypes() throws {
+        let pipeline = try Pipeline(SimulatedDisk())
+        defer { pipeline.stop() }
+        let topic = "dbserver1.shop.orders"
+        _ = try pipeline.logStore.ensureTopic(topic)
+        try pipeline.catalog.createTable(CurrentStateTests.definition("orders", topic: topic))
+        try pipeline.produce(
+            topic, [ChangeSamples.debezium("c", before: nil, after: Self.typed, id: 1, wrapped: true)])
+        #expect(try pipeline.rows(topic, Self.typedNames.map { "after.\($0)" }) == [Self.typedRow])
+        #expect(try pipeline.rows("orders", Self.typedNames) == [Self.typedRow])
+        let definition = try #require(pipeline.catalog.table("orders")).definition
+        #expect(definition.column("seen")?.type == .nullable(.dateTime64(precision: 6, timeZone: nil)))
+        #expect(definition.column("day")?.type == .nullable(.date))
+        // What the types cannot hold, and what is not as the schema says, stays in another column.
+        let odd = #"{"id":2,"amount":12,"created":253402300800000,"seen":null,"day":-800000,"at":"?","flags":"!"}"#
+        try pipeline.produce(topic, [ChangeSamples.debezium("c", before: nil, after: odd, id: 2, wrapped: true)])
+        let rows = try pipeline.rows("orders", ["id", "amount", "seen", "at", "flags_string"])
+        #expect(rows.contains([.int(2), .float(12), .null, .text("?"), .text("!")]))
+        #expect(try pipeline.deadLetters("orders").isEmpty && pipeline.deadLetters(topic).isEmpty)
+    }
+
+    @Test("values of Connect's types as text")
+    func connectText() {
+        #expect(ConnectText.date(days: -1) == "1969-12-31" && ConnectText.date(days: .min) == nil)
+        #expect(ConnectText.moment(-1, 3) == "1969-12-31T23:59:59.999Z")
+        #expect(ConnectText.moment(.max, 3) == nil && ConnectText.moment(.min, 9) != nil)
+        #expect(ConnectText.time(86_400_000_000, 6) == "24:00:00.000000" && ConnectText.time(-1, 3) == nil)
+        #expect(ConnectText.decimal([0x80], scale: 0) == "-128" && ConnectText.decimal([0xff], scale: 2) == "-0.01")
+        #expect(ConnectText.decimal([0], scale: 2) == "0.00" && ConnectText.decimal([5], scale: -3) == "5000")
+        #expect(ConnectText.decimal([], scale: 1) == nil)
+        #expect(ConnectText.decimal([UInt8](repeating: 1, count: 17), scale: 1) == nil)
+        #expect(ConnectText.bits([5, 8]) == "2053" && ConnectText.bits([UInt8](repeating: 255, count: 8)) == nil)
+        #expect(Base64.decoded(Array("AQID".utf8)) == [1, 2, 3] && Base64.decoded(Array("AQ==".utf8)) == [1])
+        #expect(Base64.decoded(Array("A===".utf8)) == nil && Base64.decoded(Array("A!".utf8)) == nil)
+    }
+
+    @Test("text that only begins like null is no tombstone")
+    func nearlyNull() throws {
+        let pipeline = try Pipeline(SimulatedDisk())
+        defer { pipeline.stop() }
+        _ = try pipeline.logStore.ensureTopic("t")
+        try pipeline.catalog.createTable(CurrentStateTests.definition("now", topic: "t"))
+        try pipeline.produce(
+            "t",
+            [
+                SampleRecord(key: "k", value: #"{"a":1}"#), SampleRecord(key: "k", value: "nope"),
+                SampleRecord(key: "j", value: #"{"a":2}"#), SampleRecord(key: "j", value: "null"),
+            ])
+        #expect(try pipeline.rows("now", ["a"]) == [[.int(1)]])
+        #expect(try pipeline.deadLetters("now").map { $0[2] } == [.text("nope")])
+        #expect(try pipeline.deadLetters("t").map { $0[2] } == [.text("nope")])
+    }
+
     @Test("only what is Connect's wrapper is taken off")
     func wrappers() throws {
         let pipeline = try Pipeline(SimulatedDisk())

@@ -78,7 +78,7 @@ struct CurrentStateModelTests {
         return pipeline
     }
 
-    @Test("changes, flushes, merges and restarts in any order", arguments: 1...9)
+    @Test("changes, flushes, merges and restarts in any order", arguments: 1...6)
     func randomHistory(seed: Int) throws {
         let disk = SimulatedDisk()
         // Few keys: much is replaced. Many: granules and parts differ.

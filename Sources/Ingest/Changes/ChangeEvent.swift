@@ -100,12 +100,12 @@ struct MaxwellKey {
                 }
             }
         } else {
-            let parts = try Self.elements(text)
+            let parts = try JSONValueText.elements(text)
             guard parts.count == 3, let first = JSONValueText.string(parts[0]),
                 let second = JSONValueText.string(parts[1]), parts[2].first == UInt8(ascii: "[")
             else { return nil }
             (database, table, hasDatabase, hasTable) = (first, second, true, true)
-            for part in try Self.elements(parts[2]) {
+            for part in try JSONValueText.elements(parts[2]) {
                 guard var members = JSONMembers(part) else { return nil }
                 while let member = try members.next() { columns.append((member.name, member.value)) }
             }
@@ -115,26 +115,6 @@ struct MaxwellKey {
 
     /// The strings of an array.
     static func strings(_ array: UnsafeRawBufferPointer) throws(JSONFault) -> [[UInt8]] {
-        try elements(array).compactMap { JSONValueText.string($0) }
-    }
-
-    /// The elements of an array that was checked; none when it is no array.
-    private static func elements(_ text: UnsafeRawBufferPointer) throws(JSONFault) -> [UnsafeRawBufferPointer] {
-        guard let start = text.baseAddress, text.first == UInt8(ascii: "[") else { return [] }
-        let base = start.assumingMemoryBound(to: UInt8.self)
-        var result: [UnsafeRawBufferPointer] = []
-        var at = 1
-        while true {
-            let byte = JSONWalk.skip(base, &at, text.count)
-            if byte == UInt8(ascii: "]") { return result }
-            if !result.isEmpty {
-                guard byte == UInt8(ascii: ",") else { throw JSONFault(.unexpectedByte, at: at) }
-                at += 1
-                _ = JSONWalk.skip(base, &at, text.count)
-            }
-            let valueStart = at
-            try JSONWalk.skipValue(base, &at, text.count, maxDepth: JSONLimits.maxDepth)
-            result.append(UnsafeRawBufferPointer(start: base + valueStart, count: at - valueStart))
-        }
+        try JSONValueText.elements(array).compactMap { JSONValueText.string($0) }
     }
 }

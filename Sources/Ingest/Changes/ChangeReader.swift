@@ -37,10 +37,9 @@ struct ChangeReader {
         sourceTable = definition.settings["cdc_source"].map { Array($0.utf8) }
     }
 
-    /// What the record says. The row in it lies in the record's bytes.
-    func read(_ record: RecordView) throws(ChangeFault) -> Change {
-        guard let whole = record.value else { return try tombstone(record.key) }
-        let value = ConnectEnvelope(whole)?.payload ?? whole
+    /// What a record says, whose value, out of its envelope, is `value`. The row lies in the bytes of `value`.
+    func read(_ record: RecordView, _ value: UnsafeRawBufferPointer?) throws(ChangeFault) -> Change {
+        guard let value else { return try tombstone(record.key) }
         if JSONValueText.isNull(value) { return try tombstone(record.key) }
         let event: ChangeEvent
         do throws(JSONFault) { event = try ChangeEvent(value) } catch { throw ChangeFault(error) }

@@ -97,6 +97,26 @@ enum JSONValueText {
             && value.dropFirst().dropLast().elementsEqual(text.bytes)
     }
 
-    static func isNull(_ value: UnsafeRawBufferPointer) -> Bool { value.first == UInt8(ascii: "n") }
+    static func isNull(_ value: UnsafeRawBufferPointer) -> Bool { value.elementsEqual(StaticString("null").bytes) }
     static func isObject(_ value: UnsafeRawBufferPointer) -> Bool { value.first == UInt8(ascii: "{") }
+
+    /// The elements of an array that was checked; none when it is no array.
+    static func elements(_ text: UnsafeRawBufferPointer) throws(JSONFault) -> [UnsafeRawBufferPointer] {
+        guard let start = text.baseAddress, text.first == UInt8(ascii: "[") else { return [] }
+        let base = start.assumingMemoryBound(to: UInt8.self)
+        var result: [UnsafeRawBufferPointer] = []
+        var at = 1
+        while true {
+            let byte = JSONWalk.skip(base, &at, text.count)
+            if byte == UInt8(ascii: "]") { return result }
+            if !result.isEmpty {
+                guard byte == UInt8(ascii: ",") else { throw JSONFault(.unexpectedByte, at: at) }
+                at += 1
+                _ = JSONWalk.skip(base, &at, text.count)
+            }
+            let valueStart = at
+            try JSONWalk.skipValue(base, &at, text.count, maxDepth: JSONLimits.maxDepth)
+            result.append(UnsafeRawBufferPointer(start: base + valueStart, count: at - valueStart))
+        }
+    }
 }

@@ -20,6 +20,11 @@ final class TopicFeed {
     private var builder: RowBuilder
     /// Reads records as changes, for a table that keeps the latest version of each row.
     private var changes: ChangeReader?
+    /// Reads values by the schemas that Connect sends along.
+    private var converter = ConnectConverter()
+    /// Columns that the builder has to be told of with the next row, and of which schema it was told last.
+    private var declared: [ColumnDefinition] = []
+    private var declaredVersion = 0
     private var letters = DeadLetters()
     /// When the oldest of the dead letters that wait for a table came.
     private var lettersSinceMs: Int64?
@@ -63,6 +68,7 @@ final class TopicFeed {
         positions = [:]
         appended = [:]
         changes = nil
+        declaredVersion = 0
         builder = RowBuilder(tableName: tableName, definition: nil, maxColumns: settings.maxColumns)
     }
 
@@ -101,6 +107,7 @@ final class TopicFeed {
             definition = current
             if !isKnown {
                 builder = RowBuilder(tableName: tableName, definition: current, maxColumns: settings.maxColumns)
+                declaredVersion = 0
                 changes = current.keepsLatest ? ChangeReader(current) : nil
             }
         }
@@ -185,15 +192,41 @@ final class TopicFeed {
             positions[source.partition] = record.offset
             try append()
         }
-        if let changes { return try take(record, source, changes) }
-        guard let value = record.value else { return takeEmpty(record, source) }
-        let envelope = ConnectEnvelope(value)
-        if let envelope, JSONValueText.isNull(envelope.payload) { return takeEmpty(record, source) }
+        guard let value = record.value else { return try take(record, source, nil) }
+        guard let envelope = ConnectEnvelope(value) else { return try take(record, source, value) }
+        let payload: [UInt8]?
+        do throws(JSONFault) { payload = try converter.payload(envelope) } catch {
+            return setAside(source, record.offset, record.timestampMs, error.description, value)
+        }
+        guard let payload else { return try take(record, source, envelope.payload) }
+        declareColumns()
+        try payload.withUnsafeBufferPointer { bytes throws(MaterializerError) in
+            try take(record, source, UnsafeRawBufferPointer(bytes))
+        }
+    }
+
+    /// Tells the builder of columns whose types a new schema says; with the first row of all, when there is none yet.
+    private func declareColumns() {
+        guard declaredVersion != converter.version else { return }
+        declared = converter.schema?.columns(isRow: changes != nil) ?? []
+        guard builder.hasColumns else { return }
+        builder.declare(declared)
+        declared = []
+        declaredVersion = converter.version
+    }
+
+    /// Takes a record whose value, out of its envelope, is `value`.
+    @inline(__always)
+    private func take(
+        _ record: RecordView, _ source: SourcePartition, _ value: UnsafeRawBufferPointer?
+    ) throws(MaterializerError) {
+        if let changes { return try take(record, source, value, changes) }
+        guard let value, !JSONValueText.isNull(value) else { return takeEmpty(record, source) }
         do throws(JSONFault) {
-            try builder.append(envelope?.payload ?? value, timestampMs: record.timestampMs)
+            try builder.append(value, timestampMs: record.timestampMs, declaring: declared)
             if !builder.surroundings.isEmpty { builder.putSurroundings(record, source) }
         } catch {
-            setAside(source, record.offset, record.timestampMs, error.description, value)
+            setAside(source, record.offset, record.timestampMs, error.description, record.value)
         }
     }
 
@@ -201,7 +234,7 @@ final class TopicFeed {
     /// row only where a column shows the key.
     private func takeEmpty(_ record: RecordView, _ source: SourcePartition) {
         guard record.key != nil else {
-            return setAside(source, record.offset, record.timestampMs, "a record without a value", nil)
+            return setAside(source, record.offset, record.timestampMs, "a record without a value", record.value)
         }
         guard builder.surroundings.contains(where: { $0.column == .key }), takeDefaults(record.timestampMs) else {
             return
@@ -216,10 +249,10 @@ final class TopicFeed {
 
     /// Takes a record as a change of a source's row.
     private func take(
-        _ record: RecordView, _ source: SourcePartition, _ changes: ChangeReader
+        _ record: RecordView, _ source: SourcePartition, _ value: UnsafeRawBufferPointer?, _ changes: ChangeReader
     ) throws(MaterializerError) {
         let change: Change
-        do throws(ChangeFault) { change = try changes.read(record) } catch {
+        do throws(ChangeFault) { change = try changes.read(record, value) } catch {
             return setAside(source, record.offset, record.timestampMs, error.reason, record.value)
         }
         switch change {

@@ -117,12 +117,17 @@ final class RowBuilder {
     var hasColumns: Bool { fieldCount > 0 }
 
     /// Adds the record's row. Throws when it is no JSON object; the row is then as if it had never been.
-    func append(_ record: UnsafeRawBufferPointer, timestampMs: Int64) throws(JSONFault) {
+    ///
+    /// `declaring` are columns to `declare` first.
+    func append(
+        _ record: UnsafeRawBufferPointer, timestampMs: Int64, declaring: [ColumnDefinition] = []
+    ) throws(JSONFault) {
         guard let start = record.baseAddress, !record.isEmpty else { throw JSONFault(.unexpectedEnd, at: 0) }
         if fieldCount == 0 {
             try JSON.validate(record)
             chooseTimeColumn(record, timestampMs)
         }
+        if !declaring.isEmpty { declare(declaring) }
         base = start.assumingMemoryBound(to: UInt8.self)
         end = record.count
         self.timestampMs = timestampMs
@@ -172,6 +177,17 @@ extension RowBuilder {
         isKnown.append(false)
         fieldCount += 1
         return index
+    }
+
+    /// Adds columns whose types are known before a value came, where the table takes new ones and has none of the
+    /// name. The first record decides about the time column before this.
+    func declare(_ columns: [ColumnDefinition]) {
+        guard isInferred else { return }
+        for column in columns
+        where fieldIndices[column.name] == nil && fieldCount < maxColumns && column.name.utf8.count <= Self.maxNameBytes
+        {
+            _ = add(name: column.name, type: column.type)
+        }
     }
 
     /// The first record decides about the time column.
