@@ -324,6 +324,29 @@ struct ProducerFileTests {
         try Truth(log).verify(log, "damaged")
     }
 
+    @Test("a snapshot of records that are gone is not believed")
+    func snapshotBeyondEnd() throws {
+        let fixture = newFixture()
+        let store = try fixture.open()
+        let log = try store.createTopic("t", partitions: 1).partitions[0]
+        _ = try log.appendBlocking([numbered(["a"], producer: 1, sequence: 0)])
+        let kept = Int(log.sizeBytes)
+        for sequence in 1..<4 as Range<Int32> {
+            _ = try log.appendBlocking([numbered(["b"], producer: 1, sequence: sequence, inTransaction: true)])
+        }
+        store.close()
+        // Somebody cut the file and took the recovery point away.
+        let segment = Array((fixture.disk.contents(LogFixture.segmentPath()) ?? []).prefix(kept))
+        fixture.disk.plant(LogFixture.segmentPath(), segment)
+        try fixture.disk.remove("/data/log/topics/t/0/recovery-point")
+        let again = try fixture.open()
+        defer { again.close() }
+        let reopened = try #require(again.topic("t")?.partitions[0])
+        #expect(reopened.endOffset == 1)
+        try Truth(reopened).verify(reopened, "cut")
+        #expect(try reopened.appendBlocking([numbered(["c"], producer: 1, sequence: 1)]).baseOffset == 1)
+    }
+
     @Test("behind a damaged batch markers are still found")
     func damagedSegment() throws {
         var fixture = newFixture()
