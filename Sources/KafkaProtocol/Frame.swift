@@ -39,15 +39,12 @@ public struct RequestHeader: Sendable, Hashable {
 }
 
 extension KafkaRequest {
-    /// Reads a request's body. Bytes after it are refused.
+    /// Reads a request's body. Bytes after it are ignored, as Kafka does: librdkafka asks for all topics with three zeroes
+    /// too many.
     public static func read(_ body: ArraySlice<UInt8>, version: Int16) throws(WireError) -> Self {
         var coder = WireCoder(reading: body, version: version, isFlexible: api.isFlexible(version))
         var request = Self()
         try request.code(&coder)
-        guard coder.remaining.isEmpty else {
-            throw WireError(
-                .invalid, "\(coder.remaining.count) bytes follow a \(api.name) request of version \(version)")
-        }
         return request
     }
 

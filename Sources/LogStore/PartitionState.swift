@@ -84,7 +84,11 @@ struct PartitionState {
     private static let maxHints = 8
 
     /// The first offset that readers see.
-    var startOffset: Int64 { max(segments[0].baseOffset, logStart.offset) }
+    var startOffset: Int64 {
+        // A log that was made to go on at a later offset begins with a segment that holds nothing.
+        let first = segments.dropLast().first { $0.sizeBytes > 0 } ?? segments[segments.count - 1]
+        return max(first.baseOffset, logStart.offset)
+    }
 
     /// The first offset there is for those with a hold.
     var keptOffset: Int64 { max(segments[0].baseOffset, logStart.keptOffset) }

@@ -26,6 +26,15 @@ struct FrameTests {
         #expect(request.allowAutoTopicCreation)
     }
 
+    @Test("librdkafka's request for all topics, which ends with three bytes too many, is one for all topics")
+    func allTopicsOfLibrdkafka() throws {
+        let frame: [UInt8] =
+            [0, 3, 0, 12, 0, 0, 0, 3, 0, 7] + Array("rdkafka".utf8) + [0] + [0, 0, 0, 0, 1, 0, 0]
+        let (header, body) = try RequestHeader.read(frame[...], api: api)
+        let request = try MetadataRequest.read(body, version: header.version)
+        #expect(request.topics == nil)
+    }
+
     @Test("of an API that nobody here speaks the header is read and the rest left alone")
     func unknownAPI() throws {
         let frame: [UInt8] = [0x03, 0xE7, 0, 9, 0, 0, 0, 1, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF]

@@ -221,6 +221,18 @@ struct LogStoreTests {
         #expect(store.recovery.problems.map(\.message) == ["offsets 1..<10 are missing behind it"])
     }
 
+    @Test("a log that is made to go on at a later offset before it holds anything begins there")
+    func gapAtTheStart() throws {
+        let fixture = LogFixture()
+        let store = try fixture.open()
+        let log = try store.createTopic("t", partitions: 1).partitions[0]
+        try log.ensureEndOffset(atLeast: 100)
+        #expect(log.startOffset == 100)
+        _ = try log.appendBlocking([batch(["a"])])
+        #expect(log.startOffset == 100)
+        #expect(try log.everything() == [SeenRecord(offset: 100, text: "a")])
+    }
+
     @Test(
         "durability os and interval acknowledge before the sync; interval syncs soon after", arguments: [true, false])
     func relaxedDurability(isInterval: Bool) throws {
