@@ -110,7 +110,9 @@ def java_test(version, scenario):
             client(java(version, classes[version], server.kafka, scenario))
             if scenario == "produce":
                 for codec in CODECS:
-                    server.answers(f"SELECT count(), uniqExact(n), min(n), max(n) FROM `java{version[0]}-{codec}`",
+                    # 3.1 and 3.6 come from a distribution that calls both 7.
+                    name = "java4" if version[0] == "4" else "java7"
+                    server.answers(f"SELECT count(), uniqExact(n), min(n), max(n) FROM `{name}-{codec}`",
                                    "300\t300\t0\t299")
         except Failure as failure:
             raise Failure(f"{failure}\nserver: {server.tail()}") from None
