@@ -190,6 +190,26 @@ struct GroupAdministrationTests {
         #expect(try fixture.state() == "Stable")
     }
 
+    @Test("a commit on its way to the disk is neither expired nor taken for nothing")
+    func expiryDuringCommit() throws {
+        let fixture = try GroupFixture()
+        #expect(try fixture.commit([t0: 4]) == [.none])
+        fixture.base.clock.advance(milliseconds: 8 * day)
+        fixture.base.disk.holdSyncs()
+        let pending = try [GroupFixture.group, "new"].map { try fixture.beginCommit(t0, 5, group: $0) }
+        #expect(fixture.base.disk.waitForHeldSyncs(1))
+        let done = Monitor(false)
+        fixture.base.broker.groups.expireOffsets { done.update { $0 = true } }
+        fixture.base.disk.releaseSyncs()
+        for commit in pending { #expect(try commit.wait().topics.first?.partitions.first?.error == ErrorCode.none) }
+        #expect(done.wait(timeoutMs: 30_000) { $0 ? () : nil } != nil)
+        fixture.settle()
+        for group in [GroupFixture.group, "new"] {
+            #expect(try fixture.fetch(group: group)[t0]?.committedOffset == 5)
+            #expect(try fixture.describe(group).state == "Empty")
+        }
+    }
+
     @Test("who may not administer deletes nothing")
     func permissions() throws {
         let fixture = try GroupFixture()

@@ -165,6 +165,22 @@ final class GroupFixture: Sendable {
         return try client.send(request, version: version).topics.flatMap { $0.partitions.map(\.error) }
     }
 
+    /// Begins to commit one offset for a group without members.
+    func beginCommit(_ place: TopicPartition, _ offset: Int64, group: String) throws -> PendingResponse<
+        OffsetCommitRequest
+    > {
+        var request = OffsetCommitRequest()
+        request.groupID = group
+        var topic = OffsetCommitRequest.Topic()
+        topic.name = place.topic
+        var partition = OffsetCommitRequest.Partition()
+        partition.index = place.partition
+        partition.committedOffset = offset
+        topic.partitions = [partition]
+        request.topics = [topic]
+        return try client.begin(request)
+    }
+
     /// Fetches all offsets of the group, or those asked for.
     func fetch(
         _ places: [TopicPartition]? = nil, group: String = group, stable: Bool = false

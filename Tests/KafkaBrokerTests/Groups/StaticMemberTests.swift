@@ -103,6 +103,21 @@ struct StaticMemberTests {
         #expect(try back.wait().generationID == 2)
     }
 
+    @Test("one that went before it asked for its assignment, and comes back for it, is not missed later")
+    func replacedBeforeSync() throws {
+        let fixture = try GroupFixture()
+        let joins = try ["one", "two"].map { try fixture.join(instance: $0, sessionMs: 60_000) }
+        fixture.pass(milliseconds: 500, step: 50)
+        let ids = try joins.map { try $0.wait().memberID }
+        try fixture.sync(ids[0], 1, instance: "one", [ids[0]: "a", ids[1]: "b"]).wait().expectNone()
+        let back = try fixture.join(instance: "two", sessionMs: 60_000).wait()
+        #expect(back.error == .none && back.generationID == 1)
+        let synced = try fixture.sync(back.memberID, 1, instance: "two").wait()
+        #expect(String(decoding: synced.assignment, as: UTF8.self) == "b")
+        fixture.pass(milliseconds: 40_000)
+        #expect(try fixture.state() == "Stable")
+    }
+
     @Test("one that does not join a rebalance stays until its session ends")
     func absent() throws {
         let fixture = try GroupFixture()
