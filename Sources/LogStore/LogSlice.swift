@@ -14,6 +14,8 @@ public struct LogSlice: Sendable {
     public let sizeBytes: Int
     /// The base offset of the first batch: at most the offset that was asked for, unless that lies in a gap.
     public let firstOffset: Int64
+    /// The offset after the last batch.
+    public let endOffset: Int64
 
     /// The operating system's number for the file, to send from without a copy; nil when there is none (then `read`).
     /// It belongs to `file`: whoever hands it on to be closed duplicates it.
@@ -49,7 +51,7 @@ extension PartitionLog {
             state.withLock { $0.remember(end, insteadOf: offset) }
             return LogSlice(
                 file: source.file, position: position, sizeBytes: Int(end.position - position),
-                firstOffset: batch.baseOffset)
+                firstOffset: batch.baseOffset, endOffset: end.offset)
         }
         return found ?? nil
     }

@@ -35,6 +35,7 @@ struct LogSliceTests {
             #expect(slice.sizeBytes == bytes.count)
             let seen = try records(bytes)
             #expect(seen.first?.offset == offset / 2 * 2 && slice.firstOffset == offset / 2 * 2, "from \(offset)")
+            #expect(seen.last.map { $0.offset + 1 } == slice.endOffset, "from \(offset)")
             // The first batch is whole whatever its size; what follows stays within the limit.
             #expect(bytes.count <= max(maxBytes, 300), "from \(offset)")
             #expect(slice.descriptor == nil, "a simulated disk has none")

@@ -220,7 +220,7 @@ private struct FetchReading {
             answer.records = RecordData(slice.file, position: UInt64(slice.position), count: slice.sizeBytes)
             guard isCommittedOnly else { return answer }
             answer.abortedTransactions = try log.abortedTransactions(
-                from: slice.firstOffset, upTo: answer.lastStableOffset
+                from: slice.firstOffset, upTo: min(slice.endOffset, answer.lastStableOffset)
             ).map { transaction in
                 var answer = FetchResponse.AbortedTransaction()
                 answer.producerID = transaction.producerID
