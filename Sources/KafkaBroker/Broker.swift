@@ -15,13 +15,14 @@ public final class Broker: Sendable {
     private let offload: Offload
     private let timers: Timers
     let groups: GroupCoordinator
+    let transactions: TransactionCoordinator
     private let handlers: [Int16: Handler]
 
     /// Runs work that blocks on another thread; false when there is no room for it.
     public typealias Offload = @Sendable (@escaping @Sendable () -> Void) -> Bool
 
     /// Puts a broker in front of the log. `offload` takes work that reads or writes files. `timers`: nil for some of
-    /// its own; a test with a clock that is moved by hand brings them.
+    /// its own; a test with a clock that is moved by hand brings them. Blocks, to end transactions that a crash left.
     public init(
         logStore: LogStore, clock: any Clock, settings: BrokerSettings, timers: Timers? = nil,
         offload: @escaping Offload
@@ -33,18 +34,22 @@ public final class Broker: Sendable {
         let timers = timers ?? Timers(clock: clock)
         self.timers = timers
         groups = GroupCoordinator(logStore: logStore, clock: clock, timers: timers, settings: settings.groups)
+        transactions = TransactionCoordinator(
+            logStore: logStore, clock: clock, timers: timers, settings: settings.transactions)
         var table = HandlerTable()
         MetadataHandlers(logStore: logStore, settings: settings, offload: offload).register(in: &table)
-        ProduceHandlers(logStore: logStore).register(in: &table)
+        ProduceHandlers(logStore: logStore, transactions: transactions).register(in: &table)
         FetchHandlers(logStore: logStore, settings: settings, timers: timers, offload: offload).register(in: &table)
         OffsetHandlers(logStore: logStore, offload: offload).register(in: &table)
         TopicHandlers(logStore: logStore, settings: settings, offload: offload).register(in: &table)
         ConfigHandlers(logStore: logStore, settings: settings, offload: offload).register(in: &table)
         RecordDeletionHandlers(logStore: logStore, offload: offload).register(in: &table)
-        ProducerIDHandlers(logStore: logStore, offload: offload).register(in: &table)
+        ProducerIDHandlers(logStore: logStore, transactions: transactions, offload: offload).register(in: &table)
+        TransactionHandlers(logStore: logStore, transactions: transactions, groups: groups).register(in: &table)
         GroupHandlers(coordinator: groups, settings: settings).register(in: &table)
         handlers = table.complete()
         groups.expireOffsetsRegularly()
+        transactions.start()
     }
 
     /// Ends what runs by itself; requests under way may stay without an answer. Blocks.

@@ -14,6 +14,8 @@ public struct BrokerSettings: Sendable {
     public var maxFetchBytes = 64 << 20
     /// What holds for consumer groups.
     public var groups = GroupSettings()
+    /// What holds for transactions.
+    public var transactions = TransactionSettings()
 
     /// The defaults.
     public init() {}

@@ -26,6 +26,7 @@ public struct ErrorCode: RawRepresentable, Sendable, Hashable {
     public static let notCoordinator = ErrorCode(16)
     public static let invalidTopic = ErrorCode(17)
     public static let recordListTooLarge = ErrorCode(18)
+    public static let notEnoughReplicas = ErrorCode(19)
     public static let invalidRequiredAcks = ErrorCode(21)
     public static let illegalGeneration = ErrorCode(22)
     public static let inconsistentGroupProtocol = ErrorCode(23)

@@ -118,6 +118,26 @@ public enum GroupChange: Sendable, Hashable {
     case endTransaction(producerID: Int64, producerEpoch: Int16, isCommit: Bool)
     /// All groups' offsets in the topic are gone.
     case deleteTopic(String)
+
+    /// The same with the time at which offsets are committed.
+    func stamped(_ nowMs: Int64) -> GroupChange {
+        switch self {
+        case .commit(let group, let offsets):
+            return .commit(group: group, Self.stamp(offsets, nowMs))
+        case .stage(let group, let producerID, let epoch, let offsets):
+            return .stage(group: group, producerID: producerID, producerEpoch: epoch, Self.stamp(offsets, nowMs))
+        default:
+            return self
+        }
+    }
+
+    private static func stamp(_ offsets: Offsets, _ nowMs: Int64) -> Offsets {
+        offsets.mapValues { offset in
+            var offset = offset
+            offset.committedMs = nowMs
+            return offset
+        }
+    }
 }
 
 /// A group's offsets.

@@ -1,11 +1,7 @@
 import Disk
 
-/// A change to consumer groups as bytes: a checksum, a length, a kind, and what belongs to the kind (docs/format.md).
+/// A change to consumer groups as bytes: a kind, and what belongs to the kind (docs/format.md).
 enum GroupRecord {
-    /// The bytes before a record's payload: its checksum and its length.
-    static let prefixBytes = 8
-    static let maxPayloadBytes = 16 << 20
-
     /// A record's kinds.
     private enum Kind: UInt8 {
         case commit = 1
@@ -19,17 +15,7 @@ enum GroupRecord {
 
     // MARK: Writing
 
-    /// Appends the change's record.
-    static func append(_ change: GroupChange, _ writer: inout ByteWriter) {
-        var checked = ByteWriter()
-        checked.uint32(0)
-        appendPayload(change, &checked)
-        checked.patch(uint32: UInt32(checked.count - 4), at: 0)
-        writer.uint32(CRC32C.checksum(checked.bytes))
-        writer.bytes(checked.bytes)
-    }
-
-    private static func appendPayload(_ change: GroupChange, _ payload: inout ByteWriter) {
+    static func append(_ change: GroupChange, _ payload: inout ByteWriter) {
         switch change {
         case .commit(let group, let offsets):
             payload.uint8(Kind.commit.rawValue)
@@ -105,25 +91,7 @@ enum GroupRecord {
 
     // MARK: Reading
 
-    /// The record at `position`; nil when there is no whole and right one.
-    static func record(_ bytes: [UInt8], at position: Int, _ path: String) -> (change: GroupChange, end: Int)? {
-        guard position + prefixBytes <= bytes.count else { return nil }
-        return bytes.withBytes { all in
-            let checksum = UInt32(littleEndian: all.loadUnaligned(fromByteOffset: position, as: UInt32.self))
-            let length = Int(UInt32(littleEndian: all.loadUnaligned(fromByteOffset: position + 4, as: UInt32.self)))
-            guard length > 0, length <= maxPayloadBytes, length <= all.count - position - prefixBytes else {
-                return nil
-            }
-            let end = position + prefixBytes + length
-            guard CRC32C.checksum(UnsafeRawBufferPointer(rebasing: all[position + 4..<end])) == checksum,
-                let change = try? parse(Array(all[position + prefixBytes..<end]), path)
-            else { return nil }
-            return (change, end)
-        }
-    }
-
-    private static func parse(_ payload: [UInt8], _ path: String) throws(DiskError) -> GroupChange {
-        var reader = ByteReader(payload, name: path)
+    static func parse(_ reader: inout ByteReader) throws(DiskError) -> GroupChange {
         let kind = try reader.uint8()
         switch Kind(rawValue: kind) {
         case .commit:

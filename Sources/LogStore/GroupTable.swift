@@ -1,5 +1,10 @@
+import Disk
+
 /// What is known of all consumer groups: the sum of the changes in their file.
-struct GroupTable: Sendable {
+struct GroupTable: ChangeTable {
+    static let fileName = "group-offsets"
+    static let subject = "consumer groups"
+
     typealias Offsets = GroupChange.Offsets
 
     /// Offsets that count once a transaction commits.
@@ -33,20 +38,53 @@ struct GroupTable: Sendable {
             unstable: entry.staged.isEmpty ? [] : Set(entry.staged.values.flatMap(\.offsets.keys)))
     }
 
-    /// The changes that make an empty table this one.
+    /// The changes that make an empty table this one, in parts that fit into records.
     var changes: [GroupChange] {
         var changes: [GroupChange] = []
         for (group, entry) in entries {
             if let metadata = entry.metadata { changes.append(.rebalance(metadata)) }
-            if !entry.committed.isEmpty { changes.append(.commit(group: group, entry.committed)) }
+            for part in Self.chunks(of: entry.committed) { changes.append(.commit(group: group, part)) }
             // After the commits: of two offsets for one partition the one written later counts, and those staged
             // before a commit of the same partition were dropped by it.
             for (producerID, staged) in entry.staged {
-                changes.append(
-                    .stage(group: group, producerID: producerID, producerEpoch: staged.epoch, staged.offsets))
+                for part in Self.chunks(of: staged.offsets) {
+                    changes.append(
+                        .stage(group: group, producerID: producerID, producerEpoch: staged.epoch, part))
+                }
             }
         }
         return changes
+    }
+
+    private static func chunks(of offsets: GroupChange.Offsets) -> [GroupChange.Offsets] {
+        // Topics' names are bounded, metadata is by the broker: 1,000 entries are under 5 MB.
+        let limit = 1000
+        guard offsets.count > limit else { return offsets.isEmpty ? [] : [offsets] }
+        var chunks: [GroupChange.Offsets] = []
+        var chunk: GroupChange.Offsets = [:]
+        for (partition, offset) in offsets {
+            chunk[partition] = offset
+            if chunk.count == limit {
+                chunks.append(chunk)
+                chunk = [:]
+            }
+        }
+        return chunk.isEmpty ? chunks : chunks + [chunk]
+    }
+
+    static func maxBytes(_ settings: LogSettings) -> Int { settings.maxGroupBytes }
+
+    static func mayGrow(_ change: GroupChange) -> Bool {
+        switch change {
+        case .commit, .rebalance, .stage: true
+        case .deleteGroup, .deletePartitions, .endTransaction, .deleteTopic: false
+        }
+    }
+
+    static func append(_ change: GroupChange, _ payload: inout ByteWriter) { GroupRecord.append(change, &payload) }
+
+    static func parse(_ payload: inout ByteReader) throws(DiskError) -> GroupChange {
+        try GroupRecord.parse(&payload)
     }
 
     mutating func perform(_ change: GroupChange) {

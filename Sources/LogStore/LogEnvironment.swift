@@ -13,6 +13,9 @@ public struct LogSettings: Sendable {
     public var maxWaitingBytes = 64 << 20
     /// How many bytes may be kept of consumer groups, which are all in memory; more is refused with `.diskFull`.
     public var maxGroupBytes = 64 << 20
+    /// How many bytes may be kept of transactional ids and their transactions, which are all in memory; more is refused
+    /// with `.diskFull`.
+    public var maxTransactionBytes = 8 << 20
     /// The most partitions one topic may have.
     public var maxPartitions = 1024
     /// How long a partition remembers a producer that writes nothing, in milliseconds.

@@ -10,7 +10,8 @@ public final class LogStore: Sendable {
     private let topicsByName: Mutex<[String: Topic]>
     /// Held while topics are created, grown or deleted, apart from the table itself so that look-ups never wait for a disk.
     private let changes = Monitor(false)
-    private let groupFile: GroupFile
+    private let groupFile: ChangeFile<GroupTable>
+    let transactionFile: ChangeFile<TransactionTable>
     private let producerIDs: ProducerIDs
     private let isClosed = Mutex(false)
     private let topicObservers = Mutex<[@Sendable () -> Void]>([])
@@ -19,13 +20,14 @@ public final class LogStore: Sendable {
     public let recovery: RecoveryReport
 
     private init(
-        folder: String, environment: LogEnvironment, topics: [String: Topic], groupFile: GroupFile,
-        producerIDs: ProducerIDs, recovery: RecoveryReport
+        folder: String, environment: LogEnvironment, topics: [String: Topic], groupFile: ChangeFile<GroupTable>,
+        transactionFile: ChangeFile<TransactionTable>, producerIDs: ProducerIDs, recovery: RecoveryReport
     ) {
         self.folder = folder
         self.environment = environment
         topicsByName = Mutex(topics)
         self.groupFile = groupFile
+        self.transactionFile = transactionFile
         self.producerIDs = producerIDs
         self.recovery = recovery
     }
@@ -50,12 +52,14 @@ public final class LogStore: Sendable {
         for name in names {
             if let topic = try openTopic(name, folder, environment, &report) { topics[name] = topic }
         }
-        let groupFile = try GroupFile(folder: folder, environment: environment, report: &report)
+        let groupFile = try ChangeFile<GroupTable>(folder: folder, environment: environment, report: &report)
+        let transactionFile = try ChangeFile<TransactionTable>(
+            folder: folder, environment: environment, report: &report)
         let producerIDs = try ProducerIDs(folder: folder, environment: environment, report: &report)
         environment.committer.start()
         return LogStore(
-            folder: folder, environment: environment, topics: topics, groupFile: groupFile, producerIDs: producerIDs,
-            recovery: report)
+            folder: folder, environment: environment, topics: topics, groupFile: groupFile,
+            transactionFile: transactionFile, producerIDs: producerIDs, recovery: report)
     }
 
     /// Writes and syncs what waits, then ends the writer's thread; later appends fail with `.closed`. Idempotent.
@@ -73,6 +77,7 @@ public final class LogStore: Sendable {
             }
         }
         groupFile.close()
+        transactionFile.close()
     }
 
     // MARK: Topics
@@ -214,7 +219,7 @@ public final class LogStore: Sendable {
     public func changeGroups(
         _ change: GroupChange, completion: @escaping @Sendable (LogStoreError?) -> Void
     ) throws(LogStoreError) {
-        try groupFile.submit(change, completion: completion)
+        try groupFile.submit(change.stamped(environment.clock.nowMs()), completion: completion)
     }
 
     /// The same, waiting. Blocks.

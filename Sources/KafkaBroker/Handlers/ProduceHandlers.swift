@@ -6,6 +6,7 @@ import Synchronization
 /// promises; requests go on to the log as they come, so that one sync serves many.
 struct ProduceHandlers: Sendable {
     let logStore: LogStore
+    let transactions: TransactionCoordinator
 
     /// The first version of Produce that may carry zstd.
     private static let firstZstdVersion: Int16 = 7
@@ -25,7 +26,7 @@ struct ProduceHandlers: Sendable {
                     if let failure {
                         answer.fail(place, failure.code, failure.message)
                     } else {
-                        append(partition, of: topic.name, context, answer, place)
+                        append(partition, of: topic.name, request.transactionalID, context, answer, place)
                     }
                 }
             }
@@ -34,10 +35,11 @@ struct ProduceHandlers: Sendable {
     }
 
     private func append(
-        _ partition: ProduceRequest.Partition, of topic: String, _ context: RequestContext, _ answer: ProduceAnswer,
-        _ place: ProduceAnswer.Place
+        _ partition: ProduceRequest.Partition, of topic: String, _ transactionalID: String?,
+        _ context: RequestContext, _ answer: ProduceAnswer, _ place: ProduceAnswer.Place
     ) {
-        guard let log = logStore.partition(TopicPartition(topic: topic, partition: partition.index)) else {
+        let target = TopicPartition(topic: topic, partition: partition.index)
+        guard let log = logStore.partition(target) else {
             answer.fail(place, .unknownTopicOrPartition, "there is no \(topic)-\(partition.index)")
             return
         }
@@ -49,11 +51,41 @@ struct ProduceHandlers: Sendable {
             answer.fail(place, refusal.code, refusal.message)
             return
         }
+        let isTransactional = batch[batch.startIndex + 22] & 0x10 != 0
+        if isTransactional, let refusal = enter(batch, target, transactionalID) {
+            answer.fail(place, refusal.code, refusal.message)
+            return
+        }
         log.append([batch]) { result in
             switch result {
             case .success(let appended): answer.succeed(place, appended, log)
             case .failure(let error): answer.fail(place, error)
             }
+        }
+        if isTransactional, let transactionalID { transactions.hasEntered(transactionalID) }
+    }
+
+    /// Lets a batch into its transaction, or says why not.
+    private func enter(
+        _ batch: ArraySlice<UInt8>, _ target: TopicPartition, _ transactionalID: String?
+    ) -> (code: ErrorCode, message: String)? {
+        guard let transactionalID, !transactionalID.isEmpty else {
+            return (.transactionalIDAuthorizationFailed, "records of a transaction without a transactional id")
+        }
+        guard let header = try? batch.withUnsafeBytes({ try RecordBatch(parsing: $0) }) else {
+            return (.corruptMessage, "an unreadable record batch")
+        }
+        let producer = ProducerIdentity(id: header.producerID, epoch: header.producerEpoch)
+        let refusal = transactions.enter(transactionalID, producer) { $0.partitions.contains(target) }
+        switch refusal {
+        case nil: return nil
+        // Producers know the older of the two codes here, and this one as something to be tried again.
+        case .producerFenced: return (.invalidProducerEpoch, "the producer has epoch \(producer.epoch) no more")
+        case .concurrentTransactions: return (.notEnoughReplicas, "the transaction before is still being ended")
+        case .invalidTxnState:
+            return (.invalidTxnState, "\(target.topic)-\(target.partition) was not added to the transaction")
+        case .some(let code):
+            return (code, "\(transactionalID) is not the transactional id of producer \(producer.id)")
         }
     }
 
