@@ -38,7 +38,8 @@ public final class Topic: Sendable {
     }
 
     /// Lets `change` change the settings, one caller after the other, and replaces them, durably; with `validateOnly`
-    /// only checks what it made of them. Throws what `change` does, `.invalidConfig`, `.diskFull` or `.storage`. Blocks.
+    /// only checks what it made of them. Throws what `change` does, `.invalidConfig`, `.diskFull` or `.storage`.
+    /// Blocks.
     public func change(
         validateOnly: Bool = false, _ change: (inout TopicConfig) throws(LogStoreError) -> Void
     ) throws(LogStoreError) {

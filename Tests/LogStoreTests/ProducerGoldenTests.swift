@@ -9,7 +9,8 @@ import Testing
     import Musl
 #endif
 
-/// `Fixtures/log-v1/producers` holds a log with producers and transactions as the first version that knew them wrote it.
+/// `Fixtures/log-v1/producers` holds a log with producers and transactions as the first version that knew them wrote
+/// it.
 @Suite("Golden files of producers, format 1")
 struct ProducerGoldenTests {
     private let golden = GoldenTests()
