@@ -87,8 +87,8 @@ public final class Catalog: Sendable {
         }
     }
 
-    /// Creates a table, durably, with the columns that its settings ask for. Throws `.tableExists`, `.invalidDefinition`, `.unknownColumn`, `.columnExists`,
-    /// `.disk`.
+    /// Creates a table, durably, with the columns that its settings ask for. Throws `.tableExists`,
+    /// `.invalidDefinition`, `.unknownColumn`, `.columnExists`, `.disk`.
     @discardableResult
     public func createTable(_ definition: TableDefinition) throws(ColumnarError) -> Table {
         let definition = try definition.completed()

@@ -17,6 +17,8 @@ public final class Materializer: Sendable {
     private let settings: MaterializerSettings
     private let monitor = Monitor(MaterializerState())
     private let threads = Mutex<[Thread]>([])
+    /// Held while the ways are made what topics and tables are.
+    private let following = Mutex(())
     /// Tables whose commits are listened to, so that none is twice.
     private let followed = Mutex<[String: ObjectIdentifier]>([:])
 
@@ -128,7 +130,11 @@ public final class Materializer: Sendable {
 
     /// Makes the entries what the log's topics and the tables' definitions are.
     private func followTopics() {
-        let wanted = wantedFeeds()
+        // One after the other: what was seen first must not be the last word.
+        following.withLock { _ in follow(wantedFeeds()) }
+    }
+
+    private func follow(_ wanted: [String: Topic]) {
         for (table, topic) in wanted { holdRetention(table, topic) }
         var added: [(table: String, topic: Topic)] = []
         var ended: [(table: String, topic: Topic)] = []

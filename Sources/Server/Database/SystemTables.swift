@@ -66,7 +66,7 @@ extension ServerDatabase {
         let rows = logStore.topics.flatMap { topic in topic.partitions.map { (topic, $0) } }
         let stored = Dictionary(
             catalog.tables.flatMap { table in table.storedOffsets().map { ($0.key, $0.value) } },
-            uniquingKeysWith: { max($0, $1) })
+            uniquingKeysWith: { min($0, $1) })
         var block = BlockBuilder()
         block.add("topic", .string, rows.map { Scalar(text: $0.0.name) })
         block.add("partition", .int32, rows.map { .int(Int64($0.1.partition)) })
