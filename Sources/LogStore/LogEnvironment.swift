@@ -41,6 +41,7 @@ struct LogEnvironment: Sendable {
     let clock: any Clock
     let settings: LogSettings
     let committer: GroupCommit
+    let sealedSegments = SealedSegmentCache()
     private let stopping = Switch()
 
     init(fileSystem: any FileSystem, clock: any Clock, settings: LogSettings, committer: GroupCommit) {

@@ -92,12 +92,14 @@ extension PartitionLog {
         guard start.offset < limit else { return start }
         guard case .found(let position, let batch) = try walk(limit - 1, source, from: start.position, at: start.offset)
         else { return start }
-        let end = position + Int64(batch.sizeBytes)
+        // What would hold the offset before the limit may be gone.
+        let isPast = batch.baseOffset >= limit
+        let end = isPast ? position : position + Int64(batch.sizeBytes)
         // A batch that goes on past the limit began before it.
         guard end <= segment.sizeBytes else { return start }
         return ReadHint(
-            offset: batch.nextOffset, segmentBaseOffset: segment.baseOffset, segmentGeneration: segment.generation,
-            position: end)
+            offset: isPast ? batch.baseOffset : batch.nextOffset, segmentBaseOffset: segment.baseOffset,
+            segmentGeneration: segment.generation, position: end)
     }
 
     private func hint(_ entry: OffsetIndex.Entry, _ segment: SegmentState) -> ReadHint {

@@ -47,6 +47,8 @@ public final class PartitionLog: Sendable {
 
     let folder: String
     let environment: LogEnvironment
+    /// Names it among the segments kept open.
+    let number: UInt64
     let configuration: ConfigurationBox
     let state: Mutex<PartitionState>
     /// Used on the committer's thread only.
@@ -64,10 +66,13 @@ public final class PartitionLog: Sendable {
         self.partition = partition
         self.folder = folder
         self.environment = environment
+        number = environment.sealedSegments.newPartition()
         self.configuration = configuration
         self.state = Mutex(state)
         self.writer = writer
     }
+
+    deinit { environment.sealedSegments.forget(number, 0..<Int64.max) }
 
     // MARK: Append
 

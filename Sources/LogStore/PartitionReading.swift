@@ -109,14 +109,10 @@ extension PartitionLog {
             offset: segment.baseOffset + Int64(entry?.relativeOffset ?? 0))
     }
 
-    /// A sealed segment with its file and indexes: the one read last, or opened now. Nil when readers are shown
+    /// A sealed segment with its file and indexes: one of those read last, or opened now. Nil when readers are shown
     /// another one in its place by now, or none.
     func sealedSegment(_ segment: SegmentState) throws(LogStoreError) -> SealedSegment? {
-        if let cached = state.withLock({ $0.cached }), cached.baseOffset == segment.baseOffset,
-            cached.generation == segment.generation
-        {
-            return cached
-        }
+        if let known = environment.sealedSegments.find(number, segment) { return known }
         let sealed: SealedSegment
         do throws(LogStoreError) {
             let file = try openSealed(segment)
@@ -131,7 +127,7 @@ extension PartitionLog {
         // What was opened by its name may be what has replaced the segment.
         return state.withLock { state in
             guard state.segments.contains(where: { $0.isSame(as: segment) }) else { return nil }
-            state.cached = sealed
+            environment.sealedSegments.keep(number, sealed)
             return sealed
         }
     }

@@ -60,8 +60,6 @@ struct PartitionState {
     var observers: [Int: @Sendable (Int64) -> Void] = [:]
     var nextObserver = 0
     var hints: [ReadHint] = []
-    /// The sealed segment read last.
-    var cached: SealedSegment?
     /// The first offset of the earliest transaction that is open.
     var firstOpenOffset: Int64?
     var aborted = AbortedIndex()

@@ -49,7 +49,8 @@ extension PartitionLog {
                 let isTaken = state.withLock { state in
                     guard found.segment.endOffset <= state.holds.values.min() ?? .max else { return false }
                     state.segments.removeFirst()
-                    if state.cached?.baseOffset == found.segment.baseOffset { state.cached = nil }
+                    let base = found.segment.baseOffset
+                    environment.sealedSegments.forget(number, base..<base + 1)
                     return true
                 }
                 guard isTaken else { return deletedBytes }

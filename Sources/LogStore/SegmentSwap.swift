@@ -74,7 +74,7 @@ extension PartitionLog {
                     baseOffset: first.baseOffset, endOffset: last.endOffset, sizeBytes: sizeBytes,
                     maxTimestampMs: indexes.maxTimestampMs, generation: state.generation, isInSwap: true)
                 state.segments.replaceSubrange(start..<start + sources.count, with: [new])
-                state.cached = nil
+                environment.sealedSegments.forget(number, first.baseOffset..<last.endOffset)
                 state.hints.removeAll { (first.baseOffset..<last.endOffset).contains($0.segmentBaseOffset) }
             }
             try finishSwap(first.baseOffset..<last.endOffset)

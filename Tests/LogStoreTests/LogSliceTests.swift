@@ -102,6 +102,39 @@ struct LogSliceTests {
         store.close()
     }
 
+    @Test("readers that are behind at different places do not make each other open files")
+    func manyPlaces() throws {
+        let fixture = LogFixture()
+        let (store, log) = try filled(fixture)
+        let places = log.segments.dropLast().map(\.baseOffset)
+        #expect(places.count > 2)
+        for place in places { _ = try log.slice(from: place, maxBytes: 1) }
+        let before = fixture.disk.operationCount([.open, .read])
+        for place in places + places { #expect(try log.slice(from: place, maxBytes: 1)?.firstOffset == place) }
+        #expect(fixture.disk.operationCount([.open, .read]) - before <= 4 * places.count, "headers, no indexes")
+        store.close()
+    }
+
+    @Test("more segments than are kept open are read all the same, and a new topic of an old name is read as new")
+    func manySegments() throws {
+        let fixture = LogFixture()
+        let (store, log) = try filled(fixture, count: 300, segmentBytes: 200)
+        #expect(log.segments.count > 100)
+        for _ in 0..<2 {
+            for segment in log.segments where segment.endOffset > segment.baseOffset {
+                let slice = try #require(try log.slice(from: segment.baseOffset, maxBytes: 1))
+                #expect(try offsets(slice).first == segment.baseOffset)
+            }
+        }
+        try store.deleteTopic("t")
+        var config = TopicConfig()
+        config.segmentBytes = 200
+        let again = try store.createTopic("t", partitions: 1, config: config).partitions[0]
+        for text in ["x", "y", "z"] { _ = try again.appendBlocking([batch([text])]) }
+        #expect(try again.everything().map(\.text) == ["x", "y", "z"])
+        store.close()
+    }
+
     @Test("a limit cuts exactly at the batch that begins there", arguments: [1, 500, 1 << 20])
     func limits(maxBytes: Int) throws {
         for segmentBytes in [1500, 1 << 20] as [Int64] {
