@@ -120,6 +120,29 @@ struct RecordDeletionTests {
         store.close()
     }
 
+    @Test("the golden file of a log's start is read, and the same start is written as the same bytes")
+    func golden() throws {
+        let tests = parentDirectory(of: parentDirectory(of: #filePath) ?? "") ?? ""
+        let path = (parentDirectory(of: tests) ?? "") + "/Fixtures/log-v1/later/log-start"
+        let golden = try POSIXFileSystem().readFile(path, maxBytes: 100)
+        let fixture = LogFixture()
+        let (store, log) = try filled(fixture)
+        store.close()
+        #expect(log.startOffset == 0)
+        fixture.disk.plant("/data/log/topics/t/0/log-start", golden)
+        let again = try fixture.open()
+        let found = try #require(again.topic("t")?.partitions[0])
+        #expect(found.startOffset == 11 && found.keptOffset == 7)
+        again.close()
+
+        let other = LogFixture()
+        let (writer, written) = try filled(other)
+        written.holdRetention(name: "table", storedOffset: 7)
+        try written.deleteRecords(before: 11)
+        writer.close()
+        #expect(other.disk.contents("/data/log/topics/t/0/log-start") == golden)
+    }
+
     @Test("power lost at any operation leaves the old start or the new one, and no hole")
     func crashes() throws {
         var interrupted = 0
