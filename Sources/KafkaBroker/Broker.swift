@@ -46,6 +46,8 @@ public final class Broker: Sendable {
         RecordDeletionHandlers(logStore: logStore, offload: offload).register(in: &table)
         ProducerIDHandlers(logStore: logStore, transactions: transactions, offload: offload).register(in: &table)
         TransactionHandlers(logStore: logStore, transactions: transactions, groups: groups).register(in: &table)
+        TransactionAdministrationHandlers(logStore: logStore, transactions: transactions, offload: offload)
+            .register(in: &table)
         GroupHandlers(coordinator: groups, settings: settings).register(in: &table)
         handlers = table.complete()
         groups.expireOffsetsRegularly()

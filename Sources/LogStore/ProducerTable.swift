@@ -299,7 +299,7 @@ struct ProducerTable {
 
     // MARK: Forgetting
 
-    private func isExpired(_ entry: Entry, _ nowMs: Int64) -> Bool {
+    func isExpired(_ entry: Entry, _ nowMs: Int64) -> Bool {
         entry.transactionStart == nil && nowMs.subtractingReportingOverflow(entry.lastSeenMs).partialValue >= expiryMs
     }
 
