@@ -46,9 +46,10 @@ struct MetadataHandlers: Sendable {
         var failures: [String: LogStoreError] = [:]
         for name in names {
             do throws(LogStoreError) {
-                _ = try logStore.ensureTopic(name)
+                _ = try logStore.createTopic(name, partitions: Int(settings.defaultPartitions))
             } catch {
-                failures[name] = error
+                // Someone else may have been faster.
+                if error.code != .topicExists { failures[name] = error }
             }
         }
         return failures
