@@ -4,8 +4,10 @@ import Synchronization
 public struct Principal: Sendable, Hashable {
     /// What is allowed.
     public struct Permissions: OptionSet, Sendable, Hashable {
+        /// The bits.
         public let rawValue: UInt8
 
+        /// The permissions of these bits.
         public init(rawValue: UInt8) { self.rawValue = rawValue }
 
         /// Appending records.

@@ -39,8 +39,8 @@ public struct RequestHeader: Sendable, Hashable {
 }
 
 extension KafkaRequest {
-    /// Reads a request's body. Bytes after it are ignored, as Kafka does: librdkafka asks for all topics with three zeroes
-    /// too many.
+    /// Reads a request's body. Bytes after it are ignored, as Kafka does: librdkafka asks for all topics with three
+    /// zeroes too many.
     public static func read(_ body: ArraySlice<UInt8>, version: Int16) throws(WireError) -> Self {
         var coder = WireCoder(reading: body, version: version, isFlexible: api.isFlexible(version))
         var request = Self()

@@ -21,8 +21,8 @@ extension PartitionLog {
     ///
     /// Never touches the segment being written, nor a segment that holds offsets of a hold (`holdRetention`) or more.
     /// A partition that is damaged is not compacted; the first attempt throws `.corruptBatch`, later ones do nothing
-    /// until the log is opened again. Throws `.diskFull` and `.storage`, too; readers find everything they found before,
-    /// and the next call goes on. Returns how many bytes went. Blocks, and reads the whole log.
+    /// until the log is opened again. Throws `.diskFull` and `.storage`, too; readers find everything they found
+    /// before, and the next call goes on. Returns how many bytes went. Blocks, and reads the whole log.
     @discardableResult
     public func compact(_ policy: CompactionPolicy) throws(LogStoreError) -> Int64 {
         let isFree = isCompacting.withLock { isCompacting in

@@ -1,7 +1,7 @@
 /// The last offset of each key, by a hash of the key: what a compaction knows of the section it compacts.
 ///
-/// A key is known by 128 bits of keyed hash (two of SipHash's, with the process's random key), so that nobody can choose
-/// two keys that are taken for one. Grows up to the room it was given and then refuses new keys.
+/// A key is known by 128 bits of keyed hash (two of SipHash's, with the process's random key), so that nobody can
+/// choose two keys that are taken for one. Grows up to the room it was given and then refuses new keys.
 struct KeyOffsetMap {
     private struct Slot {
         var high: UInt64

@@ -36,11 +36,12 @@ enum LastBatch: Hashable {
 /// One pass of compaction, by Kafka's rules.
 ///
 /// First it goes through the dirty section and notes each key's last offset, as far as there is room. Then it goes
-/// through the log from its start to where it got, segment by segment, and leaves out every record whose key has a later
-/// one, records without a key, those of aborted transactions, and tombstones whose time has come.
+/// through the log from its start to where it got, segment by segment, and leaves out every record whose key has a
+/// later one, records without a key, those of aborted transactions, and tombstones whose time has come.
 ///
 /// A tombstone's time: the pass that first meets it takes out what it deletes, and notes in its batch when it may go
-/// itself, `delete.retention.ms` later. Whoever has read a value before that pass so has that long to see the tombstone.
+/// itself, `delete.retention.ms` later. Whoever has read a value before that pass so has that long to see the
+/// tombstone.
 final class LogCleaner {
     private let log: PartitionLog
     private let policy: CompactionPolicy

@@ -8,7 +8,8 @@ public final class LogStore: Sendable {
     private let folder: String
     let environment: LogEnvironment
     private let topicsByName: Mutex<[String: Topic]>
-    /// Held while topics are created, grown or deleted, apart from the table itself so that look-ups never wait for a disk.
+    /// Held while topics are created, grown or deleted, apart from the table itself so that look-ups never wait for a
+    /// disk.
     private let changes = Monitor(false)
     private let groupFile: ChangeFile<GroupTable>
     let transactionFile: ChangeFile<TransactionTable>
@@ -104,9 +105,8 @@ public final class LogStore: Sendable {
         return partitions[Int(partition.partition)]
     }
 
-    /// Creates a topic, durably. Throws `.invalidTopicName` (also for a name that differs from another topic's in `.` and
-    /// `_` alone), `.invalidPartitions`, `.invalidConfig`, `.topicExists`,
-    /// `.diskFull`, `.storage`. Blocks.
+    /// Creates a topic, durably. Throws `.invalidTopicName` (also for a name that differs from another topic's in `.`
+    /// and `_` alone), `.invalidPartitions`, `.invalidConfig`, `.topicExists`, `.diskFull`, `.storage`. Blocks.
     @discardableResult
     public func createTopic(
         _ name: String, partitions: Int, config: TopicConfig? = nil
@@ -176,8 +176,9 @@ public final class LogStore: Sendable {
         return deletedBytes
     }
 
-    /// Calls `call` after each creation, growth and deletion of a topic, on the thread that did it, for as long as the store
-    /// lives. Whoever created a topic gets it only after the call has returned, so the call sees its first append.
+    /// Calls `call` after each creation, growth and deletion of a topic, on the thread that did it, for as long as the
+    /// store lives. Whoever created a topic gets it only after the call has returned, so the call sees its first
+    /// append.
     public func onTopicsChanged(_ call: @escaping @Sendable () -> Void) {
         topicObservers.withLock { $0.append(call) }
     }

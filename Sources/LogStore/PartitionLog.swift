@@ -79,9 +79,10 @@ public final class PartitionLog: Sendable {
     /// Appends whole record batches, one after the other, and returns once they are as durable as the topic asks:
     /// all of them, or none and an error. Suspends without blocking its thread.
     ///
-    /// Throws what `RecordBatch.init(verifying:…)` does, `.invalidRecord` for records without a key in a compacted topic
-    /// and `.invalidTimestamp` for those too far from now (both with `recordErrors`), `.diskFull` (no trace is left; may be tried again),
-    /// `.poisoned`, `.overloaded`, `.closed`, `.storage`, and `.unknownTopicOrPartition` for a deleted topic.
+    /// Throws what `RecordBatch.init(verifying:…)` does, `.invalidRecord` for records without a key in a compacted
+    /// topic and `.invalidTimestamp` for those too far from now (both with `recordErrors`), `.diskFull` (no trace is
+    /// left; may be tried again), `.poisoned`, `.overloaded`, `.closed`, `.storage`, and `.unknownTopicOrPartition` for
+    /// a deleted topic.
     ///
     /// Batches that a producer numbered are each stored once: one of its last five again gives the offset it has, and
     /// is not written. What does not follow its last one throws `.outOfOrderSequence`, `.duplicateSequence` (it was

@@ -24,8 +24,8 @@ struct RecordLimits {
     /// Whether there is nothing to look at.
     var isEmpty: Bool { !needsKeys && beforeMaxMs == .max && afterMaxMs == .max }
 
-    /// Looks at every record of the verified batches `headers` stand for. Throws `.invalidTimestamp` or `.invalidRecord`
-    /// with the wrong records' numbers, and what `forEachRecord` does.
+    /// Looks at every record of the verified batches `headers` stand for. Throws `.invalidTimestamp` or
+    /// `.invalidRecord` with the wrong records' numbers, and what `forEachRecord` does.
     func check(
         _ batches: [ArraySlice<UInt8>], _ headers: [RecordBatch], maxDecompressedBytes: Int
     ) throws(LogStoreError) {
