@@ -151,6 +151,46 @@ struct GroupFileTests {
         Issue.record("the file was not rewritten")
     }
 
+    /// The changes as docs/format.md draws them, byte by byte: what was written once must be read for ever.
+    @Test("records have the bytes that the format says")
+    func bytes() throws {
+        let store = try fixture.open()
+        try store.changeGroups(
+            .rebalance(
+                StoredGroup(
+                    name: "g", generation: 2, protocolType: "c", protocolName: "r", leader: nil, changedMs: 3,
+                    members: [
+                        StoredMember(
+                            id: "m", instanceID: "i", clientID: "", clientHost: "h", rebalanceTimeoutMs: 4,
+                            sessionTimeoutMs: 5, subscription: [6], assignment: [7, 8])
+                    ])))
+        try stage(store, 9, 10, [u0: 11])
+        try end(store, 9, 10, commit: true)
+        try store.changeGroups(.deleteTopic("u"))
+        var reader = ByteReader(fixture.disk.contents("/data/log/group-offsets") ?? [])
+        var payloads: [[UInt8]] = []
+        while !reader.isAtEnd {
+            let checksum = try reader.uint32()
+            var checked = ByteWriter()
+            let length = try reader.uint32()
+            checked.uint32(length)
+            payloads.append(try reader.bytes(Int(length)))
+            checked.bytes(payloads[payloads.count - 1])
+            #expect(CRC32C.checksum(checked.bytes) == checksum)
+        }
+        let nowMs = withUnsafeBytes(of: Int64(1_700_000_000_000).littleEndian) { Array($0) }
+        let ascii: (String) -> [UInt8] = { [UInt8($0.utf8.count)] + Array($0.utf8) }
+        let i32: (UInt8) -> [UInt8] = { [$0, 0, 0, 0] }
+        let i64: (UInt8) -> [UInt8] = { [$0, 0, 0, 0, 0, 0, 0, 0] }
+        let rebalance: [UInt8] =
+            [4] + ascii("g") + i32(2) + ascii("c") + [1] + ascii("r") + [0] + i64(3) + [1] + ascii("m") + [1]
+            + ascii("i") + ascii("") + ascii("h") + i32(4) + i32(5) + [1, 6] + [2, 7, 8]
+        let staged: [UInt8] =
+            [5] + ascii("g") + i64(9) + [10, 0] + [1] + ascii("u") + i32(0) + i64(11)
+            + [255, 255, 255, 255] + ascii("") + nowMs
+        #expect(payloads == [rebalance, staged, [6] + i64(9) + [10, 0, 1], [7] + ascii("u")])
+    }
+
     @Test("changes that wait together share one sync and take effect in order")
     func batching() throws {
         let store = try fixture.open()
