@@ -40,6 +40,7 @@ let package = Package(
         .systemLibrary(name: "CLZ4", providers: [.apt(["liblz4-dev"])]),
         .systemLibrary(name: "CZlib", providers: [.apt(["zlib1g-dev"])]),
         .systemLibrary(name: "CSnappy", providers: [.apt(["libsnappy-dev"])]),
+        .systemLibrary(name: "CNettle", providers: [.apt(["nettle-dev"])]),
         .target(name: "CKernels", cSettings: [.unsafeFlags(["-O2"])]),
         .target(
             name: "CRE2",
@@ -66,7 +67,8 @@ let package = Package(
         .target(name: "Ingest", dependencies: ["LogStore", "Columnar", "Disk"], swiftSettings: swiftSettings),
         .target(name: "KafkaProtocol", dependencies: ["Disk"], swiftSettings: swiftSettings),
         .target(
-            name: "KafkaBroker", dependencies: ["KafkaProtocol", "LogStore", "Disk"], swiftSettings: swiftSettings),
+            name: "KafkaBroker", dependencies: ["KafkaProtocol", "LogStore", "Disk", "CNettle"],
+            swiftSettings: swiftSettings),
         .target(
             name: "Server",
             dependencies: [

@@ -9,7 +9,7 @@ cd "$(dirname "$0")/.."
 
 build_packages=(
     build-essential git curl ca-certificates    # compiler for the C parts, git and curl for dependencies and tests
-    libzstd-dev liblz4-dev zlib1g-dev libsnappy-dev libre2-dev    # linked statically into the binary
+    libzstd-dev liblz4-dev zlib1g-dev libsnappy-dev libre2-dev nettle-dev    # linked statically into the binary
     nginx-light                                 # writes the real logs of the demo and of the end-to-end tests
     python3 python3-venv                        # chDB and the Python clients run in it; small tools
     zstd                                        # the tests compress request bodies with it

@@ -16,6 +16,7 @@ public final class Broker: Sendable {
     private let timers: Timers
     let groups: GroupCoordinator
     let transactions: TransactionCoordinator
+    private let sasl: SASLHandlers
     private let handlers: [Int16: Handler]
 
     /// Runs work that blocks on another thread; false when there is no room for it.
@@ -49,6 +50,9 @@ public final class Broker: Sendable {
         TransactionAdministrationHandlers(logStore: logStore, transactions: transactions, offload: offload)
             .register(in: &table)
         GroupHandlers(coordinator: groups, settings: settings).register(in: &table)
+        sasl = SASLHandlers(
+            credentials: settings.users.isEmpty ? nil : Credentials(settings.users), timers: timers)
+        sasl.register(in: &table)
         handlers = table.complete()
         groups.expireOffsetsRegularly()
         transactions.start()
@@ -63,6 +67,17 @@ public final class Broker: Sendable {
     /// Begins to answer one request, which `frame` holds without its length; never blocks. `reply` is called once, from
     /// any thread. Requests of one connection must be handed over in the order they came, from one thread at a time.
     public func handle(_ frame: ArraySlice<UInt8>, from session: Session, reply: @escaping @Sendable (Answer) -> Void) {
+        if !session.isAuthenticated {
+            switch session.sasl.withLock({ $0 }) {
+            case .exchange(_, isRaw: true):
+                sasl.takeRaw(frame, session, reply: reply)
+                return
+            case .failed:
+                reply(.close("a request after a failed authentication"))
+                return
+            case .none, .exchange: break
+            }
+        }
         let header: RequestHeader
         let body: ArraySlice<UInt8>
         do throws(WireError) {
@@ -116,6 +131,8 @@ public final class Broker: Sendable {
 public enum Answer: Sendable {
     /// A response, to be sent with its length in front.
     case response(WireOutput)
+    /// A response, after which the connection is closed, for this reason.
+    case lastResponse(WireOutput, String)
     /// Nothing is sent, and the next request is answered.
     case silence
     /// Bytes that are no Kafka response, to be sent with their length in front.

@@ -12,6 +12,8 @@ public struct BrokerSettings: Sendable {
     public var defaultPartitions: Int32 = 1
     /// The most bytes of records one fetch answers with.
     public var maxFetchBytes = 64 << 20
+    /// Who may log in; empty: everyone may do everything without.
+    public var users: [BrokerUser] = []
     /// What holds for consumer groups.
     public var groups = GroupSettings()
     /// What holds for transactions.

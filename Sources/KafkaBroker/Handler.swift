@@ -22,13 +22,24 @@ struct Reply<Request: KafkaRequest>: Sendable {
     let send: @Sendable (Answer) -> Void
 
     /// Answers.
-    func callAsFunction(_ response: consuming Request.Response) {
+    func callAsFunction(_ response: consuming Request.Response) { send(encoded(response)) }
+
+    /// Answers, and closes the connection after that for `reason`.
+    func last(_ response: consuming Request.Response, _ reason: String) {
+        let answer = encoded(response)
+        guard case .response(let output) = answer else {
+            send(answer)
+            return
+        }
+        send(.lastResponse(output, reason))
+    }
+
+    private func encoded(_ response: consuming Request.Response) -> Answer {
         do throws(WireError) {
-            send(
-                .response(
-                    try Request.encode(response, version: header.version, correlationID: header.correlationID)))
+            return .response(
+                try Request.encode(response, version: header.version, correlationID: header.correlationID))
         } catch {
-            send(.close("a \(Request.api.name) response that cannot be written: \(error)"))
+            return .close("a \(Request.api.name) response that cannot be written: \(error)")
         }
     }
 }

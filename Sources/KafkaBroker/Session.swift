@@ -44,6 +44,13 @@ public final class Session: Sendable {
     /// Where the client is, for DescribeGroups and messages.
     public let remoteHost: String
     private let storedPrincipal: Mutex<Principal?>
+    let sasl = Mutex(SASLState.none)
+    private struct Watchers {
+        var isClosed = false
+        var lastNumber = 0
+        var calls: [Int: @Sendable () -> Void] = [:]
+    }
+    private let watchers = Mutex(Watchers())
 
     /// A new connection. `principal`: nil when it must authenticate first.
     public init(localHost: String, localPort: Int32, remoteHost: String, principal: Principal?) {
@@ -59,7 +66,34 @@ public final class Session: Sendable {
         set { storedPrincipal.withLock { $0 = newValue } }
     }
 
-    var isAuthenticated: Bool { principal != nil }
+    /// Whether it is known who it speaks for.
+    public var isAuthenticated: Bool { principal != nil }
+
+    /// Notes that the connection is gone: what waits only to answer it is given up.
+    public func close() {
+        let calls = watchers.withLock { state in
+            defer { state.calls = [:] }
+            state.isClosed = true
+            return state.calls.values.map { $0 }
+        }
+        for call in calls { call() }
+    }
+
+    /// Makes `call` when the connection is gone, at once if it is already; the number is for `forget`.
+    func whenClosed(_ call: @escaping @Sendable () -> Void) -> Int {
+        let number = watchers.withLock { state -> Int? in
+            if state.isClosed { return nil }
+            state.lastNumber += 1
+            state.calls[state.lastNumber] = call
+            return state.lastNumber
+        }
+        if let number { return number }
+        call()
+        return 0
+    }
+
+    /// Takes back what was to be done when the connection is gone.
+    func forget(_ number: Int) { watchers.withLock { _ = $0.calls.removeValue(forKey: number) } }
 
     /// Whether all of `permissions` are given.
     func may(_ permissions: Principal.Permissions) -> Bool {

@@ -7,6 +7,7 @@ import LogStore
 import Logging
 import NIOCore
 import NIOPosix
+import NIOSSL
 import QueryEngine
 import ServiceLifecycle
 import UnixSignals
@@ -41,6 +42,11 @@ public final class LogstoreServer: Sendable {
         signals: [UnixSignal] = [.sigterm, .sigint], onRunning: @escaping @Sendable (Int) async -> Void = { _ in },
         onKafkaRunning: @escaping @Sendable (Int) -> Void = { _ in }
     ) async throws {
+        let tls: NIOSSLContext?
+        do { tls = try kafkaTLS() } catch {
+            await close()
+            throw error
+        }
         // Hummingbird's own announcements would only repeat ours.
         var quiet = logger
         quiet.logLevel = max(logger.logLevel, .notice)
@@ -58,7 +64,7 @@ public final class LogstoreServer: Sendable {
             .init(service: application, successTerminationBehavior: .gracefullyShutdownGroup),
         ]
         let kafkaGroup = MultiThreadedEventLoopGroup(numberOfThreads: 1)
-        if let kafka = kafkaServer(on: kafkaGroup, onKafkaRunning) {
+        if let kafka = kafkaServer(on: kafkaGroup, tls, onKafkaRunning) {
             running.append(.init(service: kafka, successTerminationBehavior: .gracefullyShutdownGroup))
         }
         var services = ServiceGroupConfiguration(services: running, gracefulShutdownSignals: signals, logger: logger)
@@ -78,14 +84,25 @@ public final class LogstoreServer: Sendable {
         if let failure { throw failure }
     }
 
+    private func kafkaTLS() throws(ConfigurationError) -> NIOSSLContext? {
+        let certificate = configuration.text("kafka_tls_certificate")
+        guard configuration.kafka != nil, !certificate.isEmpty else { return nil }
+        return try KafkaTLS.context(
+            certificate: certificate, key: configuration.text("kafka_tls_key"),
+            clientCA: configuration.text("kafka_tls_client_ca"))
+    }
+
     private func kafkaServer(
-        on group: MultiThreadedEventLoopGroup, _ onRunning: @escaping @Sendable (Int) -> Void
+        on group: MultiThreadedEventLoopGroup, _ tls: NIOSSLContext?, _ onRunning: @escaping @Sendable (Int) -> Void
     ) -> KafkaServer? {
         guard let (host, port) = configuration.kafka else { return nil }
         var settings = BrokerSettings()
         settings.advertised = configuration.kafkaAdvertised.map { ($0.host, Int32(clamping: $0.port)) }
         settings.autoCreateTopics = configuration.flag("kafka_auto_create_topics")
         settings.defaultPartitions = Int32(configuration.number("kafka_partitions"))
+        settings.users = configuration.users.map { user in
+            BrokerUser(name: user.name, password: user.password, permissions: user.role.kafkaPermissions)
+        }
         var limits = KafkaLimits()
         limits.maxFrameBytes = Int(configuration.bytes("kafka_max_request"))
         limits.maxConnections = configuration.number("kafka_max_connections")
@@ -96,7 +113,7 @@ public final class LogstoreServer: Sendable {
         }
         return KafkaServer(
             host: host, port: port, group: group, broker: broker, needsAuthentication: !configuration.users.isEmpty,
-            limits: limits, metrics: kafkaMetrics, logger: logger, onRunning: onRunning)
+            tls: tls, limits: limits, metrics: kafkaMetrics, logger: logger, onRunning: onRunning)
     }
 
     private func close() async {
@@ -137,7 +154,8 @@ public final class LogstoreServer: Sendable {
             grafana: GrafanaEndpoint(runner: runner, clock: store.clock),
             health: HealthEndpoint(store: store, configuration: configuration, pool: diskPool, startMs: startMs),
             prometheus: MetricsEndpoint(
-                store: store, metrics: metrics, queries: runner, pool: diskPool, startMs: startMs),
+                store: store, metrics: metrics, queries: runner, pool: diskPool, startMs: startMs,
+                kafka: kafkaMetrics),
             tail: TailEndpoint(logStore: store.logStore, pool: diskPool),
             admin: AdminEndpoint(
                 catalog: store.catalog, logStore: store.logStore, pool: diskPool, defaults: store.topicDefaults))
@@ -208,6 +226,17 @@ private struct Maintenance: Service {
             }
         } onCancel: {
             store.logStore.stopCompaction()
+        }
+    }
+}
+
+extension User.Role {
+    /// What a user of this role may do through Kafka's protocol.
+    fileprivate var kafkaPermissions: Principal.Permissions {
+        switch self {
+        case .admin: .all
+        case .readonly: .consume
+        case .ingest: .produce
         }
     }
 }

@@ -46,6 +46,8 @@ struct ServeCommand: AsyncParsableCommand {
                 onKafkaRunning: { port in
                     logger.info("listening on kafka://\(configuration.kafka?.host ?? ""):\(port)")
                 })
+        } catch let error as ConfigurationError {
+            throw CommandFailure(error.message)
         } catch let error as IOError {
             throw CommandFailure("cannot listen on \(configuration.text("http")): \(Client.describe(error))")
         }
@@ -85,6 +87,9 @@ struct SettingOptions: ParsableArguments {
     @Option(help: Self.help("kafka_max_request")) var kafkaMaxRequest: String?
     @Option(help: Self.help("kafka_max_connections")) var kafkaMaxConnections: String?
     @Option(help: Self.help("kafka_idle_timeout")) var kafkaIdleTimeout: String?
+    @Option(help: Self.help("kafka_tls_certificate")) var kafkaTLSCertificate: String?
+    @Option(help: Self.help("kafka_tls_key")) var kafkaTLSKey: String?
+    @Option(help: Self.help("kafka_tls_client_ca")) var kafkaTLSClientCA: String?
     @Option(help: Self.help("users")) var users: String?
     @Flag(help: Self.help("allow_insecure")) var allowInsecure = false
     @Option(help: Self.help("cors_origin")) var corsOrigin: String?
@@ -123,7 +128,8 @@ struct SettingOptions: ParsableArguments {
             ("data", data), ("http", http), ("kafka", kafka), ("kafka_advertised", kafkaAdvertised),
             ("kafka_auto_create_topics", kafkaAutoCreateTopics), ("kafka_partitions", kafkaPartitions),
             ("kafka_max_request", kafkaMaxRequest), ("kafka_max_connections", kafkaMaxConnections),
-            ("kafka_idle_timeout", kafkaIdleTimeout), ("users", users),
+            ("kafka_idle_timeout", kafkaIdleTimeout), ("kafka_tls_certificate", kafkaTLSCertificate),
+            ("kafka_tls_key", kafkaTLSKey), ("kafka_tls_client_ca", kafkaTLSClientCA), ("users", users),
             ("allow_insecure", allowInsecure ? "true" : nil),
             ("cors_origin", corsOrigin), ("log_level", logLevel), ("durability", durability),
             ("log_retention", logRetention),

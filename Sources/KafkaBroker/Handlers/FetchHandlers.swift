@@ -39,6 +39,7 @@ private final class PendingFetch: Sendable {
         var phase = Phase.reading(again: false)
         var observations: [AppendObservation] = []
         var deadline: Timers.Token?
+        var closeWatch: Int?
         var isLate = false
     }
 
@@ -97,12 +98,14 @@ private final class PendingFetch: Sendable {
         }
     }
 
-    /// Asks to be woken by appends and by the client's deadline; once.
+    /// Asks to be woken by appends, by the client's deadline and by its leaving; once.
     private func observe() {
         let isFirst = state.withLock { $0.deadline == nil }
         guard isFirst else { return }
         // The deadline keeps this object while it waits; the log, which may outlive it, does not.
         let deadline = handlers.timers.schedule(afterMs: Int64(request.maxWaitMs)) { [self] in wake(isLate: true) }
+        // A client that is gone waits no longer, whatever it said: else it could leave requests behind for ever.
+        let closeWatch = context.session.whenClosed { [weak self] in self?.wake(isLate: true) }
         var observations: [AppendObservation] = []
         for topic in request.topics {
             for partition in topic.partitions {
@@ -113,6 +116,7 @@ private final class PendingFetch: Sendable {
         }
         state.withLock { state in
             state.deadline = deadline
+            state.closeWatch = closeWatch
             state.observations = observations
         }
     }
@@ -136,15 +140,17 @@ private final class PendingFetch: Sendable {
     }
 
     private func answer(_ response: FetchResponse) {
-        let (observations, deadline) = state.withLock { state in
+        let (observations, deadline, closeWatch) = state.withLock { state in
             defer {
                 state.observations = []
                 state.deadline = nil
+                state.closeWatch = nil
                 state.phase = .answered
             }
-            return (state.observations, state.deadline)
+            return (state.observations, state.deadline, state.closeWatch)
         }
         deadline?.cancel()
+        if let closeWatch { context.session.forget(closeWatch) }
         for observation in observations { observation.cancel() }
         reply(response)
     }

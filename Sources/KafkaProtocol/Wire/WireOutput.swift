@@ -75,6 +75,13 @@ public struct WireOutput: Sendable {
         return [.bytes(head[...])] + pieces
     }
 
+    /// What it takes of memory: its length without that of stretches of files.
+    public var memoryBytes: Int {
+        pieces.reduce(count) { bytes, piece in
+            if case .file(_, _, let size) = piece { bytes - size } else { bytes }
+        }
+    }
+
     /// All bytes as one array; those of files are left out.
     public var flattened: [UInt8] {
         var all: [UInt8] = []

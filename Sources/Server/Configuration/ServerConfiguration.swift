@@ -64,6 +64,7 @@ public struct ServerConfiguration: Sendable {
         kafka = kafkaText == "off" ? nil : try Self.parseAddress(kafkaText, setting: "kafka")
         let advertised = values["kafka_advertised"]?.text ?? ""
         kafkaAdvertised = advertised.isEmpty ? nil : try Self.parseAddress(advertised, setting: "kafka_advertised")
+        try checkTLS()
         try checkReach("http", host)
         if let kafka { try checkReach("kafka", kafka.host) }
     }
@@ -105,6 +106,16 @@ public struct ServerConfiguration: Sendable {
 
     private static func isLoopback(_ host: String) -> Bool {
         host == "localhost" || host == "::1" || host.hasPrefix("127.")
+    }
+
+    private func checkTLS() throws(ConfigurationError) {
+        let hasCertificate = !text("kafka_tls_certificate").isEmpty
+        guard hasCertificate == !text("kafka_tls_key").isEmpty else {
+            throw ConfigurationError("kafka_tls_certificate and kafka_tls_key go together; only one of them is set")
+        }
+        guard hasCertificate || text("kafka_tls_client_ca").isEmpty else {
+            throw ConfigurationError("kafka_tls_client_ca needs kafka_tls_certificate and kafka_tls_key")
+        }
     }
 
     private func checkReach(_ setting: String, _ host: String) throws(ConfigurationError) {

@@ -73,6 +73,13 @@ extension SettingDefinition {
             "kafka_max_connections", .number(1...100_000), "4096", "Kafka connections held at once; more are closed."),
         SettingDefinition("kafka_idle_timeout", .duration, "10m", "How long a silent Kafka connection is kept open."),
         SettingDefinition(
+            "kafka_tls_certificate", .text, "",
+            "PEM file with the certificate (and its chain) for Kafka clients; empty for no TLS."),
+        SettingDefinition("kafka_tls_key", .text, "", "PEM file with the key of that certificate."),
+        SettingDefinition(
+            "kafka_tls_client_ca", .text, "",
+            "PEM file with issuers; Kafka clients must then show a certificate from one of them."),
+        SettingDefinition(
             "users", .text, "",
             "Who may come in: name:password:role, separated by commas; a role is admin, readonly or ingest. "
                 + "The password is also accepted as a bearer token. Empty: everyone is admin."),

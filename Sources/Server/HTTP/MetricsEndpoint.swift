@@ -5,6 +5,7 @@ import Hummingbird
 import Ingest
 import LogStore
 import NIOCore
+import Synchronization
 
 /// `/metrics`: Prometheus' text form.
 struct MetricsEndpoint: Sendable {
@@ -13,6 +14,7 @@ struct MetricsEndpoint: Sendable {
     let queries: QueryRunner
     let pool: BlockingPool
     let startMs: Int64
+    let kafka: KafkaMetrics
 
     func respond() async -> Response {
         let endpoint = self
@@ -26,6 +28,7 @@ struct MetricsEndpoint: Sendable {
         var page = PrometheusPage()
         server(&page)
         ingest(&page)
+        kafkaListener(&page)
         log(&page)
         tables(&page)
         query(&page)
@@ -46,6 +49,29 @@ struct MetricsEndpoint: Sendable {
         page.add(
             "logstore_http_requests_total", .counter, "Requests of every kind.",
             [([:], Double(metrics.httpRequests.value))])
+    }
+
+    private func kafkaListener(_ page: inout PrometheusPage) {
+        func value(_ counter: borrowing Atomic<UInt64>) -> [([String: String], Double)] {
+            [([:], Double(counter.load(ordering: .relaxed)))]
+        }
+        page.add(
+            "logstore_kafka_connections", .gauge, "Connections of Kafka clients.",
+            [([:], Double(kafka.connections.load(ordering: .relaxed)))])
+        page.add(
+            "logstore_kafka_connections_total", .counter, "Connections ever accepted from Kafka clients.",
+            value(kafka.connectionsTotal))
+        page.add(
+            "logstore_kafka_connections_refused_total", .counter,
+            "Connections of Kafka clients closed for what they sent or did not send.",
+            value(kafka.connectionsRefused))
+        page.add(
+            "logstore_kafka_requests_total", .counter, "Requests of Kafka clients, of every kind.",
+            value(kafka.requests))
+        page.add(
+            "logstore_kafka_received_bytes_total", .counter, "Bytes received from Kafka clients.",
+            value(kafka.bytesReceived))
+        page.add("logstore_kafka_sent_bytes_total", .counter, "Bytes sent to Kafka clients.", value(kafka.bytesSent))
     }
 
     private func ingest(_ page: inout PrometheusPage) {

@@ -10,7 +10,8 @@ struct FrameAssembler {
         let max: Int
     }
 
-    private let maxFrameBytes: Int
+    /// The longest frame that is taken; holds for those that begin after it is set.
+    var maxFrameBytes: Int
     private var lengthBytes: [UInt8] = []
     private var frame: [UInt8] = []
     private var wanted: Int?

@@ -35,10 +35,19 @@ final class KafkaConnection: ChannelInboundHandler {
     private var firstSlot = 0
     private var waitingBytes = 0
     private var heldMemory = 0
+    /// Bytes of answers that are ready but wait for one before them.
+    private var readyBytes = 0
     /// What is to be written once the channel takes it.
     private var outgoing: CircularBuffer<RecordData.Piece> = []
-    private var isReadWanted = false
     private var isWaitingForMemory = false
+    private var hasOverdraft = false
+    /// Whether frames are being handed over: answers that are given at once must not begin that anew.
+    private var isTaking = false
+    private var needsFlush = false
+    private var isLoggedIn = false
+    private var hasHeard = false
+    private var loginDeadline: Scheduled<Void>?
+    private var frameDeadline: Scheduled<Void>?
     private var isClosing = false
 
     init(
@@ -59,21 +68,54 @@ final class KafkaConnection: ChannelInboundHandler {
 
     func channelActive(context: ChannelHandlerContext) {
         metrics.connectionOpened()
-        session = makeSession(context.channel)
+        let session = makeSession(context.channel)
+        self.session = session
+        isLoggedIn = session.isAuthenticated
+        if !isLoggedIn || isEncrypted {
+            loginDeadline = after(limits.loginTimeoutMs, context) { connection, context in
+                if connection.isLoggedIn, connection.hasHeard { return }
+                connection.close(context, "nobody logged in for \(connection.limits.loginTimeoutMs) ms")
+            }
+        }
         context.fireChannelActive()
         context.read()
+    }
+
+    private func after(
+        _ ms: Int64, _ context: ChannelHandlerContext,
+        _ body: @escaping (KafkaConnection, ChannelHandlerContext) -> Void
+    ) -> Scheduled<Void> {
+        context.eventLoop.assumeIsolated().scheduleTask(in: .milliseconds(ms)) { [weak self] in
+            if let self, !self.isClosing { body(self, context) }
+        }
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         var bytes = unwrapInboundIn(data)
         metrics.received(bytes.readableBytes)
+        hasHeard = true
         if unread == nil { unread = bytes } else { unread?.writeBuffer(&bytes) }
         takeFrames(context)
     }
 
     private func takeFrames(_ context: ChannelHandlerContext) {
+        guard !isTaking else { return }
+        isTaking = true
+        takeWholeFrames(context)
+        isTaking = false
+        hold()
+        watchFrame(context)
+        if needsFlush {
+            needsFlush = false
+            context.flush()
+        }
+    }
+
+    private func takeWholeFrames(_ context: ChannelHandlerContext) {
         while !isClosing, mayTakeMore, var input = unread {
             let frame: [UInt8]?
+            if !isLoggedIn { isLoggedIn = session?.isAuthenticated ?? false }
+            assembler.maxFrameBytes = isLoggedIn ? limits.maxFrameBytes : limits.maxFrameBytesBeforeLogin
             do throws(FrameAssembler.BadLength) {
                 frame = try assembler.next(&input)
             } catch {
@@ -81,9 +123,28 @@ final class KafkaConnection: ChannelInboundHandler {
                 return
             }
             unread = input.readableBytes > 0 ? input : nil
-            hold(assembler.heldBytes + waitingBytes)
             guard let frame else { return }
+            frameDeadline?.cancel()
+            frameDeadline = nil
+            if hasOverdraft {
+                hasOverdraft = false
+                memory.releaseOverdraft()
+            }
             handle(frame, context)
+        }
+    }
+
+    /// A request that has begun must be whole in time; the time in which we do not read does not count.
+    private func watchFrame(_ context: ChannelHandlerContext) {
+        guard assembler.isInFrame, frameDeadline == nil, !isClosing else { return }
+        frameDeadline = after(limits.frameTimeoutMs, context) { connection, context in
+            connection.frameDeadline = nil
+            guard connection.assembler.isInFrame else { return }
+            if connection.mayTakeMore {
+                connection.close(context, "a request that was not whole after \(connection.limits.frameTimeoutMs) ms")
+            } else {
+                connection.watchFrame(context)
+            }
         }
     }
 
@@ -93,7 +154,7 @@ final class KafkaConnection: ChannelInboundHandler {
         let number = firstSlot + slots.count
         slots.append(Slot(frameBytes: frame.count))
         waitingBytes += frame.count
-        hold(assembler.heldBytes + waitingBytes)
+        hold()
         let loop = context.eventLoop
         let bound = NIOLoopBound((self, context), eventLoop: loop)
         broker.handle(frame[...], from: session) { answer in
@@ -112,12 +173,13 @@ final class KafkaConnection: ChannelInboundHandler {
     // MARK: Backpressure
 
     private var mayTakeMore: Bool {
-        slots.count < limits.maxRequestsInFlight && waitingBytes < limits.maxBytesInFlight && outgoing.isEmpty
-            && !isWaitingForMemory
+        slots.count < limits.maxRequestsInFlight && waitingBytes < limits.maxBytesInFlight
+            && readyBytes < limits.maxReadyBytes && outgoing.isEmpty && !isWaitingForMemory
     }
 
     /// Notes how much memory the connection's requests take, and waits when that is too much for all together.
-    private func hold(_ bytes: Int) {
+    private func hold() {
+        let bytes = isClosing ? 0 : assembler.heldBytes + waitingBytes + (unread?.readableBytes ?? 0)
         memory.change(by: bytes - heldMemory)
         heldMemory = bytes
     }
@@ -130,30 +192,32 @@ final class KafkaConnection: ChannelInboundHandler {
 
     /// Goes on reading when nothing speaks against it.
     private func readMore(_ context: ChannelHandlerContext) {
-        guard !isClosing, context.channel.isActive, mayTakeMore else { return }
+        guard !isTaking, !isClosing, context.channel.isActive, mayTakeMore else { return }
         if unread != nil {
             takeFrames(context)
             guard mayTakeMore, !isClosing else { return }
         }
-        if memory.isFull, !slots.isEmpty || heldMemory > limits.smallBytes {
-            waitForMemory(context)
+        if memory.isFull, !slots.isEmpty || heldMemory > limits.smallBytes, !hasOverdraft, !getsMemory(context) {
+            isWaitingForMemory = true
             return
         }
         context.read()
     }
 
-    private func waitForMemory(_ context: ChannelHandlerContext) {
-        guard !isWaitingForMemory else { return }
-        isWaitingForMemory = true
-        let bound = NIOLoopBound((self, context), eventLoop: context.eventLoop)
+    /// Whether to read on although memory is short; if not, reading goes on once there is some.
+    private func getsMemory(_ context: ChannelHandlerContext) -> Bool {
         let loop = context.eventLoop
-        memory.whenFree {
+        let bound = NIOLoopBound((self, context), eventLoop: loop)
+        // Were all to wait in the middle of a request, none would ever be answered: one at a time may go on.
+        let grant = memory.request(mayOverdraw: slots.isEmpty && assembler.isInFrame) {
             loop.execute {
                 let (connection, context) = bound.value
                 connection.isWaitingForMemory = false
                 connection.readMore(context)
             }
         }
+        hasOverdraft = grant == .overdraft
+        return grant != .later
     }
 
     // MARK: Going out
@@ -162,24 +226,40 @@ final class KafkaConnection: ChannelInboundHandler {
         let index = number - firstSlot
         guard !isClosing, index >= 0, index < slots.count else { return }
         slots[offset: index].answer = answer
+        readyBytes += Self.size(answer)
         guard index == 0 else { return }
         while let slot = slots.first, let answer = slot.answer {
             slots.removeFirst()
             firstSlot += 1
             waitingBytes -= slot.frameBytes
+            readyBytes -= Self.size(answer)
             switch answer {
             case .response(let output): outgoing.append(contentsOf: output.frame())
             case .raw(let bytes): outgoing.append(contentsOf: Self.frame(bytes))
             case .silence: break
+            case .lastResponse(let output, let reason):
+                outgoing.append(contentsOf: output.frame())
+                pump(context)
+                close(context, reason)
+                return
             case .close(let reason):
                 pump(context)
                 close(context, reason)
                 return
             }
         }
-        hold(assembler.heldBytes + waitingBytes)
+        hold()
         pump(context)
         readMore(context)
+    }
+
+    /// What an answer takes of memory while it waits; stretches of files take none.
+    private static func size(_ answer: Answer) -> Int {
+        switch answer {
+        case .response(let output), .lastResponse(let output, _): output.memoryBytes
+        case .raw(let bytes): bytes.count
+        case .silence, .close: 0
+        }
     }
 
     private static func frame(_ bytes: [UInt8]) -> [RecordData.Piece] {
@@ -197,7 +277,8 @@ final class KafkaConnection: ChannelInboundHandler {
             metrics.sent(written)
             didWrite = true
         }
-        if didWrite { context.flush() }
+        guard didWrite else { return }
+        if isTaking { needsFlush = true } else { context.flush() }
     }
 
     /// Writes a piece, or the beginning of it; how many bytes that was. nil when the connection is closed for it.
@@ -209,7 +290,9 @@ final class KafkaConnection: ChannelInboundHandler {
             context.write(wrapOutboundOut(.byteBuffer(buffer)), promise: nil)
             return bytes.count
         case .file(let file, let position, let count):
-            if !isEncrypted, let region = KafkaFileRegion.make(file, position: position, count: count) {
+            if !isEncrypted, count >= limits.minRegionBytes,
+                let region = KafkaFileRegion.make(file, position: position, count: count)
+            {
                 context.write(wrapOutboundOut(.fileRegion(region.region)), promise: region.promise(context.eventLoop))
                 return count
             }
@@ -251,8 +334,15 @@ final class KafkaConnection: ChannelInboundHandler {
         isClosing = true
         metrics.connectionClosed()
         outgoing.removeAll()
+        slots.removeAll()
         unread = nil
-        hold(0)
+        assembler = FrameAssembler(maxFrameBytes: 0)
+        hold()
+        if hasOverdraft { memory.releaseOverdraft() }
+        hasOverdraft = false
+        loginDeadline?.cancel()
+        frameDeadline?.cancel()
+        session?.close()
         context.fireChannelInactive()
     }
 
@@ -260,8 +350,6 @@ final class KafkaConnection: ChannelInboundHandler {
         if event is IdleStateHandler.IdleStateEvent {
             // A client that waits for an answer is not idle; one that stopped in the middle of a request is.
             if slots.isEmpty || assembler.isInFrame { context.close(promise: nil) }
-        } else if let event = event as? ChannelEvent, event == .inputClosed, slots.isEmpty, outgoing.isEmpty {
-            context.close(promise: nil)
         }
         context.fireUserInboundEventTriggered(event)
     }

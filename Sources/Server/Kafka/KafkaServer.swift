@@ -3,8 +3,15 @@ import KafkaBroker
 import Logging
 import NIOCore
 import NIOPosix
+import NIOSSL
 import ServiceLifecycle
 import Synchronization
+
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#endif
 
 /// Kafka's listener: a broker with sockets in front of it, run until it is told to stop.
 struct KafkaServer: Service {
@@ -13,13 +20,20 @@ struct KafkaServer: Service {
     let group: MultiThreadedEventLoopGroup
     let broker: Broker
     let needsAuthentication: Bool
+    /// nil: connections are not encrypted.
+    let tls: NIOSSLContext?
     let limits: KafkaLimits
     let metrics: KafkaMetrics
     let logger: Logger
     let onRunning: @Sendable (Int) -> Void
 
     func run() async throws {
-        let channel = try await bootstrap().bind(host: host, port: port).get()
+        let channel: any Channel
+        do {
+            channel = try await bootstrap().bind(host: host, port: port).get()
+        } catch {
+            throw ConfigurationError("kafka: cannot listen on \(host), port \(port): \(Self.describe(error))")
+        }
         onRunning(channel.localAddress?.port ?? 0)
         await cancelWhenGracefulShutdown {
             await withTaskCancellationHandler {
@@ -29,6 +43,10 @@ struct KafkaServer: Service {
             }
         }
         broker.stop()
+    }
+
+    private static func describe(_ error: any Error) -> String {
+        if let error = error as? IOError { String(cString: strerror(error.errnoCode)) } else { "\(error)" }
     }
 
     private func bootstrap() -> ServerBootstrap {
@@ -49,11 +67,14 @@ struct KafkaServer: Service {
                     return channel.close()
                 }
                 return channel.eventLoop.makeCompletedFuture {
+                    if let tls {
+                        try channel.pipeline.syncOperations.addHandler(NIOSSLServerHandler(context: tls))
+                    }
                     try channel.pipeline.syncOperations.addHandlers([
                         IdleStateHandler(allTimeout: .milliseconds(limits.idleTimeoutMs)),
                         KafkaConnection(
                             broker: broker, limits: limits, memory: memory, metrics: metrics, logger: logger,
-                            isEncrypted: false, makeSession: session),
+                            isEncrypted: tls != nil, makeSession: session),
                     ])
                 }
             }

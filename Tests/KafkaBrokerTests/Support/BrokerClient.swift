@@ -60,6 +60,8 @@ final class PendingResponse<Request: KafkaRequest>: Sendable {
             let (correlationID, response) = try Request.readResponse(bytes[4...], version: version)
             #expect(correlationID == 7)
             return response
+        case .lastResponse(_, let reason):
+            throw BrokerClient.NoResponse(description: "closed after a response: \(reason)")
         case .silence: throw BrokerClient.NoResponse(description: "no answer is meant to come")
         case .raw: throw BrokerClient.NoResponse(description: "bytes that are no response")
         case .close(let reason): throw BrokerClient.NoResponse(description: "closed: \(reason)")
