@@ -55,6 +55,15 @@ struct SCRAMTests {
         }
     }
 
+    @Test("old librdkafka's nonce, with the client's own in front once more, is taken")
+    func doubledNonce() throws {
+        let credentials = Credentials([BrokerUser(name: "app", password: "secret", permissions: .all)])
+        let client = SCRAMClient(.scramSHA256, "app", "secret", noncePrefix: "clientnonce")
+        #expect(try client.login(credentials)?.name == "app")
+        let wrong = SCRAMClient(.scramSHA256, "app", "Secret", noncePrefix: "clientnonce")
+        #expect(throws: SASLFailure.self) { try wrong.login(credentials) }
+    }
+
     @Test("a name that nobody has gets a salt that stays the same, as one that somebody has")
     func unknownNames() throws {
         let credentials = Credentials([BrokerUser(name: "known", password: "secret", permissions: .all)])
@@ -102,10 +111,12 @@ struct SCRAMClient {
     let name: String
     let password: String
     let nonceSuffix: String
+    let noncePrefix: String
     let binding: String
 
     init(
         _ mechanism: SASLMechanism, _ name: String, _ password: String, nonceSuffix: String = "",
+        noncePrefix: String = "",
         binding: String = "n,,"
     ) {
         self.mechanism = mechanism
@@ -113,6 +124,7 @@ struct SCRAMClient {
         self.name = name
         self.password = password
         self.nonceSuffix = nonceSuffix
+        self.noncePrefix = noncePrefix
         self.binding = binding
     }
 
@@ -131,7 +143,7 @@ struct SCRAMClient {
         let iterations = try #require(UInt32(String(decoding: fields[2], as: UTF8.self)))
         let salted = digest.derive(password: Array(password.utf8), salt: salt, iterations: iterations)
         let clientKey = digest.hmac(key: salted, Array("Client Key".utf8))
-        let nonce = fields[0] + Array(nonceSuffix.utf8)
+        let nonce = Array(noncePrefix.utf8) + fields[0] + Array(nonceSuffix.utf8)
         let bindingText = Base64.encode(Array(binding.utf8))
         let withoutProof = Array("c=".utf8) + bindingText + Array(",r=".utf8) + nonce
         let signed = Array("\(bare),".utf8) + challenge + Array(",".utf8) + withoutProof
