@@ -1,8 +1,8 @@
 import KafkaProtocol
 import Synchronization
 
-/// Lets a connection say who it is: SaslHandshake chooses the mechanism, its messages follow inside SaslAuthenticate or,
-/// after version 0 of the handshake, as bare frames.
+/// Lets a connection say who it is: SaslHandshake chooses the mechanism, its messages follow inside SaslAuthenticate
+/// or, after version 0 of the handshake, as bare frames.
 ///
 /// A connection has one attempt; after a wrong password it is told so, a little later, and closed.
 struct SASLHandlers: Sendable {
