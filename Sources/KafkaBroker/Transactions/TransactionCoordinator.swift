@@ -48,6 +48,10 @@ final class TransactionCoordinator: Sendable {
             reply(.invalidTransactionTimeout, nil)
             return
         }
+        guard entries.withLock({ $0.count < settings.maxIDs || $0[name] != nil }) else {
+            reply(.policyViolation, nil)
+            return
+        }
         var freshProducerID: Int64?
         while true {
             let nowMs = nowMs

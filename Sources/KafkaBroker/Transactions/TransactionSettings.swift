@@ -4,6 +4,8 @@ public struct TransactionSettings: Sendable {
     public var maxTimeoutMs: Int32 = 900_000
     /// How long a transactional id is remembered that nobody uses, in milliseconds (transactional.id.expiration.ms).
     public var idExpiryMs: Int64 = 7 * 86_400_000
+    /// How many transactional ids there may be; a further one is refused with POLICY_VIOLATION.
+    public var maxIDs = 50_000
     /// How often is looked for such ids, in milliseconds.
     public var expiryIntervalMs: Int64 = 3_600_000
 

@@ -82,9 +82,10 @@ final class TransactionProducer {
         return try client.send(request, version: version).error
     }
 
-    func commitOffset(_ offset: Int64, _ place: TopicPartition, _ group: String, version: Int16? = nil) throws
-        -> ErrorCode
-    {
+    func commitOffset(
+        _ offset: Int64, _ place: TopicPartition, _ group: String, version: Int16? = nil,
+        member: (id: String, generation: Int32, instance: String?) = ("", -1, nil)
+    ) throws -> ErrorCode {
         var partition = TxnOffsetCommitRequest.Partition()
         partition.index = place.partition
         partition.committedOffset = offset
@@ -96,6 +97,7 @@ final class TransactionProducer {
         request.groupID = group
         request.producerID = id
         request.producerEpoch = epoch
+        (request.memberID, request.generationID, request.groupInstanceID) = member
         request.topics = [topic]
         return try #require(try client.send(request, version: version).topics.first?.partitions.first?.error)
     }

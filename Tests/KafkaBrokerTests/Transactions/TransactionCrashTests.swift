@@ -138,4 +138,21 @@ struct TransactionCrashTests {
         #expect(try second.committed(places[0]) == [])
         #expect(try again.end(commit: true) == .producerFenced)
     }
+
+    @Test("a transaction that only a partition knows of is ended at the start")
+    func unknownTransactions() throws {
+        let first = try BrokerFixture()
+        let log = try first.log("t")
+        var done = StoredTransaction(transactionalID: "done", producerID: 5, timeoutMs: 1, changedMs: 0)
+        done.producerEpoch = 2
+        done.state = .completeCommit
+        try first.logStore.changeTransactions(.set(done)) { _ in }
+        _ = try log.appendBlocking([numberedBatch("lost", 4, 0, 0)])
+        _ = try log.appendBlocking([numberedBatch("kept", 5, 2, 0)])
+        first.settle()
+        let second = try BrokerFixture(disk: first.disk)
+        second.settle()
+        #expect(try second.log("t").lastStableOffset == 4)
+        #expect(try second.committed(places[0]) == ["kept"])
+    }
 }

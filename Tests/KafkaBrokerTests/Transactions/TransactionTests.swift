@@ -225,6 +225,50 @@ struct TransactionTests {
         #expect(try producer.add([b]) == .none)
     }
 
+    @Test("offsets of a transaction are taken only from members of the group's present generation")
+    func members() throws {
+        var joining = JoinGroupRequest()
+        joining.groupID = "g"
+        joining.sessionTimeoutMs = 10_000
+        joining.rebalanceTimeoutMs = 10_000
+        joining.groupInstanceID = "static"
+        joining.protocolType = "consumer"
+        var range = JoinGroupRequest.Choice()
+        range.name = "range"
+        joining.protocols = [range]
+        let pending = try fixture.client().begin(joining)
+        fixture.advance(milliseconds: 5_000)
+        let joined = try pending.wait()
+        #expect(joined.error == .none)
+        let (member, generation) = (joined.memberID, joined.generationID)
+        let producer = try producer()
+        #expect(try producer.addOffsets("g") == .none)
+        func commit(_ id: String, _ generation: Int32, _ instance: String? = nil) throws -> ErrorCode {
+            try producer.commitOffset(3, a, "g", member: (id, generation, instance))
+        }
+        #expect(try commit(member, generation + 1) == .illegalGeneration)
+        #expect(try commit("other", generation) == .unknownMemberID)
+        #expect(try commit("other", generation, "static") == .fencedInstanceID)
+        #expect(try commit("other", generation, "nobody") == .unknownMemberID)
+        #expect(try commit(member, generation, "static") == .none)
+        // Clients before version 3 cannot say who they are.
+        #expect(try producer.commitOffset(4, b, "g", version: 2) == .none)
+        #expect(try producer.end(commit: true) == .none)
+        #expect(offset() == 3)
+        #expect(fixture.logStore.committedOffsets(group: "g")[b]?.offset == 4)
+    }
+
+    @Test("there may be so many ids and no more")
+    func tooManyIDs() throws {
+        var settings = BrokerSettings()
+        settings.transactions.maxIDs = 2
+        let fixture = try BrokerFixture(settings: settings)
+        #expect(try TransactionProducer(fixture.client(), "1").begin() == .none)
+        #expect(try TransactionProducer(fixture.client(), "2").begin() == .none)
+        #expect(try TransactionProducer(fixture.client(), "3").begin() == .policyViolation)
+        #expect(try TransactionProducer(fixture.client(), "1").begin() == .none)
+    }
+
     @Test("a transaction is ended although one of its topics is gone")
     func deletedTopic() throws {
         _ = try fixture.log("u")
