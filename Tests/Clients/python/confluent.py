@@ -17,7 +17,8 @@ CODECS = ["none", "gzip", "snappy", "lz4", "zstd"]
 
 def producer(bootstrap, **settings):
     return Producer({"bootstrap.servers": bootstrap, "message.timeout.ms": 15000, **COMMON,
-                     **{name.replace("_", "."): value for name, value in settings.items()}})
+                     **{name if name == "error_cb" else name.replace("_", "."): value
+                        for name, value in settings.items()}})
 
 
 def consumer(bootstrap, group="alone", **settings):
@@ -405,11 +406,13 @@ def allowed(produces, reads):
         for idempotent in (False, True):
             outcome = []
             sender = producer(bootstrap, enable_idempotence=idempotent)
-            sender.produce("secured", b'{"n":2}', key=b"k", on_delivery=lambda error, _: outcome.append(error))
             try:
+                sender.produce("secured", b'{"n":2}', key=b"k", on_delivery=lambda error, _: outcome.append(error))
                 sender.flush(20)
-            except KafkaException as failure:
-                outcome.append(failure.args[0])
+            except (KafkaException, SystemError) as failure:
+                # The binding wraps an error that stands when a callback ran, too.
+                cause = failure if isinstance(failure, KafkaException) else failure.__cause__
+                outcome.append(cause.args[0])
             if produces:
                 equal(outcome, [None], "outcome of producing")
             else:
@@ -423,8 +426,9 @@ def allowed(produces, reads):
         else:
             expect(message.error() and message.error().code() in refusals, "reading to be refused", message.error())
         reader.close()
+        boss = administrator(bootstrap)
         try:
-            administrator(bootstrap).create_topics([NewTopic("mine", 1, 1)])["mine"].result(20)
+            boss.create_topics([NewTopic("mine", 1, 1)])["mine"].result(20)
             expect(False, "creating a topic to be refused")
         except KafkaException as failure:
             expect(failure.args[0].code() in refusals, "creating a topic to be refused", failure.args[0])
