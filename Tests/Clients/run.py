@@ -58,8 +58,10 @@ class Server:
     def tail(self):
         return self.log.read_text(errors="replace")[-1500:]
 
-    def request(self, path, body):
+    def request(self, path, body, user=None):
         request = urllib.request.Request(f"http://{self.http}{path}", data=body.encode())
+        if user:
+            request.add_header("Authorization", "Bearer " + user)
         try:
             return urllib.request.urlopen(request, timeout=30).read().decode().strip()
         except urllib.error.HTTPError as failure:
@@ -119,6 +121,36 @@ def java_test(version, scenario):
     return f"java {version} {scenario}", test
 
 
+def certificate(folder):
+    """A certificate for this machine that is its own authority, and its key."""
+    pem, key = folder / "server.pem", folder / "server.key"
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "30", "-subj", "/CN=localhost",
+                    "-addext", "subjectAltName=IP:127.0.0.1,DNS:localhost", "-keyout", key, "-out", pem],
+                   check=True, capture_output=True)
+    return pem, key
+
+
+def security_test(version, mechanism):
+    def test(binary, folder, classes):
+        pem, key = certificate(folder)
+        server = Server(binary, folder, "--users", "root:secret0:admin,app:secret1:ingest,reports:secret2:readonly",
+                        "--kafka-tls-certificate", pem, "--kafka-tls-key", key)
+        module = "plain.PlainLoginModule" if mechanism == "PLAIN" else "scram.ScramLoginModule"
+        try:
+            server.request("/ingest/secured", '{"n":1}', user="secret0")
+            for user, password, scenario in [("app", "secret1", "ingest"), ("reports", "secret2", "read"),
+                                             ("app", "wrong", "intruder")]:
+                client(java(version, classes[version], server.kafka, scenario, "security.protocol=SASL_SSL",
+                            f"sasl.mechanism={mechanism}", "ssl.truststore.type=PEM", f"ssl.truststore.location={pem}",
+                            f"sasl.jaas.config=org.apache.kafka.common.security.{module} required "
+                            f"username=\"{user}\" password=\"{password}\";"))
+        except Failure as failure:
+            raise Failure(f"{failure}\nserver: {server.tail()}") from None
+        finally:
+            server.stop()
+    return f"java {version} {mechanism} over TLS", test
+
+
 def debezium_test(schemas):
     def test(binary, folder, _):
         server = Server(binary, folder)
@@ -148,6 +180,8 @@ def tests():
     every = [debezium_test("off"), debezium_test("on"), maxwell_test()]
     every += [java_test(version, scenario) for version in JARS
               for scenario in ["group", "produce", "transactions", "admin", "errors"]]
+    every += [security_test("4.3", "PLAIN"), security_test("4.3", "SCRAM-SHA-512"),
+              security_test("3.1", "SCRAM-SHA-256")]
     return every
 
 
