@@ -19,6 +19,7 @@ public final class Thread: @unchecked Sendable {
     }
 
     private var handle = pthread_t()
+    private var isJoined = false
 
     /// Starts a thread that runs `body` to its end. `name` is shown by `top -H` (15 bytes of it).
     public init(name: String, _ body: @escaping @Sendable () -> Void) {
@@ -40,8 +41,14 @@ public final class Thread: @unchecked Sendable {
         precondition(status == 0, "BUG: cannot start thread \(name): error \(status)")
     }
 
+    // A thread that nobody joins keeps its stack after its end, unless it is let go.
+    deinit { if !isJoined { pthread_detach(handle) } }
+
     /// Waits until the thread's body has returned. Call at most once.
-    public func join() { pthread_join(handle, nil) }
+    public func join() {
+        isJoined = true
+        pthread_join(handle, nil)
+    }
 }
 
 /// A mutex with a condition: threads wait for a state that other threads bring about.

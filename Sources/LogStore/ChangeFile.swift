@@ -57,6 +57,8 @@ final class ChangeFile<Table: ChangeTable>: @unchecked Sendable {
     /// nil: there is none before the first change.
     private var file: (any File)?
     private var sizeBytes: Int64
+    /// After a rewrite that found no room: how large the file may become before the next.
+    private var nextRewriteBytes: Int64 = 0
 
     /// Opens the file, cutting a torn tail and noting damage in `report`.
     init(folder: String, environment: LogEnvironment, report: inout RecoveryReport) throws(LogStoreError) {
@@ -169,8 +171,10 @@ final class ChangeFile<Table: ChangeTable>: @unchecked Sendable {
         do throws(DiskError) {
             try file.write(bytes, at: UInt64(sizeBytes))
         } catch {
-            try? file.truncate(to: UInt64(sizeBytes))
-            return error.code == .full ? LogStoreError(error) : poison(error)
+            let refusal = error.code == .full ? LogStoreError(error) : poison(error)
+            // What was refused must not come back behind a later, shorter write.
+            do throws(DiskError) { try file.truncate(to: UInt64(sizeBytes)) } catch { return poison(error) }
+            return refusal
         }
         do throws(DiskError) {
             try file.sync()
@@ -200,7 +204,7 @@ final class ChangeFile<Table: ChangeTable>: @unchecked Sendable {
 
     private func rewriteIfGrown() {
         let live = Int64(table.withLock { $0.liveBytes })
-        guard sizeBytes > Self.minRewriteBytes, sizeBytes > 4 * live else { return }
+        guard sizeBytes > max(Self.minRewriteBytes, nextRewriteBytes), sizeBytes > 4 * live else { return }
         let changes = table.withLock { $0 }.changes
         var writer = ByteWriter()
         for change in changes { Self.append(change, &writer) }
@@ -209,6 +213,11 @@ final class ChangeFile<Table: ChangeTable>: @unchecked Sendable {
             file = try environment.fileSystem.open(path, .readWrite)
             sizeBytes = Int64(writer.count)
         } catch {
+            if error.code == .full {
+                // Nothing has taken the file's place: it goes on, and is rewritten when there is more room, perhaps.
+                nextRewriteBytes = sizeBytes + Self.minRewriteBytes
+                return
+            }
             // Which of both files the name stands for is not known any more.
             _ = poison(error)
         }

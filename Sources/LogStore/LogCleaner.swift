@@ -233,13 +233,16 @@ final class LogCleaner {
             })
     }
 
-    /// A transaction's marker goes once nothing of the transaction is left, and its time has come like a tombstone's.
+    /// A committed transaction's marker goes once nothing of the transaction is left, and its time has come like a tombstone's.
     private func decide(
         marker: RecordBatch, _ bytes: UnsafeRawBufferPointer, _ keepsEmpty: Bool
     ) throws(LogStoreError) -> CompactedBatch {
         let hasRecords = openTransactions.remove(marker.producerID) != nil
         if marker.recordCount == 0 { return keepsEmpty ? .unchanged : .removed }
         if hasRecords { return .unchanged }
+        // A fetch names an aborted transaction for as long as the log knows of it, and its reader leaves the producer's
+        // records out until it meets the end: that must stay.
+        if let parsed = TransactionMarker(parsing: marker, bytes), !parsed.isCommit { return .unchanged }
         let isDue = marker.deleteHorizonMs.map { $0 <= nowMs } ?? false
         return try marker.compacted(
             bytes, horizonMs: horizonMs, keepsEmpty: keepsEmpty, isMarked: { _ in true }, keeps: { _ in !isDue })

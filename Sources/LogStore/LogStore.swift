@@ -137,23 +137,43 @@ public final class LogStore: Sendable {
                 throw LogStoreError(.unknownTopicOrPartition, "there is no topic \"\(name)\"")
             }
             let gone = LogStoreError(.unknownTopicOrPartition, "topic \"\(name)\" was deleted")
-            for partition in topic.partitions { partition.state.withLock { $0.failure = gone } }
-            // Once the writer has come by, nobody writes to the folder any more.
-            try environment.committer.run { nil }
-            for partition in topic.partitions { partition.awaitCompaction() }
+            let before = topic.partitions.map { partition in
+                partition.state.withLock { state in
+                    defer { state.failure = gone }
+                    return state.failure
+                }
+            }
             let fileSystem = environment.fileSystem
             let folder = folder
-            try translating { () throws(DiskError) in
-                let target = Self.deletedFolder(folder) + "/" + String(topic.id, radix: 16)
-                try fileSystem.createDurableDirectory(Self.deletedFolder(folder))
-                try fileSystem.rename(topic.folder, to: target)
-                try fileSystem.syncDirectory(Self.topicsFolder(folder))
-                try fileSystem.syncDirectory(Self.deletedFolder(folder))
+            do throws(LogStoreError) {
+                // Once the writer has come by, and every change of the files, nobody writes to the folder any more.
+                try environment.committer.run { nil }
+                for partition in topic.partitions { partition.awaitCompaction() }
+                topic.awaitChanges()
+                try Self.moveAway(topic, folder, fileSystem)
+            } catch {
+                // The topic stays what it was.
+                for (partition, failure) in zip(topic.partitions, before) {
+                    partition.state.withLock { $0.failure = failure }
+                }
+                throw error
             }
             topicsByName.withLock { $0[name] = nil }
             try changeGroups(.deleteTopic(name))
             // What cannot be removed now is at the next start.
             try? Self.removeDeleted(folder, fileSystem)
+        }
+    }
+
+    private static func moveAway(
+        _ topic: Topic, _ folder: String, _ fileSystem: any FileSystem
+    ) throws(LogStoreError) {
+        try translating { () throws(DiskError) in
+            let target = deletedFolder(folder) + "/" + String(topic.id, radix: 16)
+            try fileSystem.createDurableDirectory(deletedFolder(folder))
+            try fileSystem.rename(topic.folder, to: target)
+            try fileSystem.syncDirectory(topicsFolder(folder))
+            try fileSystem.syncDirectory(deletedFolder(folder))
         }
     }
 

@@ -92,6 +92,7 @@ extension PartitionLog {
             }
         }
         try fileChanges.withLock { _ throws(LogStoreError) in
+            if let failure { throw failure }
             let old = state.withLock { $0.logStart }
             let hold = state.withLock { $0.holds.values.min() } ?? .max
             let new = LogStart(

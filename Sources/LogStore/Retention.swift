@@ -34,6 +34,8 @@ extension PartitionLog {
     func deleteSegments(_ isGone: (Oldest) -> Bool) throws(LogStoreError) -> Int64 {
         // One after the other: a crash must not bring an old segment back while a younger one stays gone.
         try fileChanges.withLock { _ throws(LogStoreError) in
+            // A deleted topic's folder may be that of a new one of the same name by now.
+            if failure?.code == .unknownTopicOrPartition { return 0 }
             var deletedBytes: Int64 = 0
             while true {
                 // The first segment changes under `fileChanges` only; the file system is not asked under the lock.

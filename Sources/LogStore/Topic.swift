@@ -44,6 +44,7 @@ public final class Topic: Sendable {
         validateOnly: Bool = false, _ change: (inout TopicConfig) throws(LogStoreError) -> Void
     ) throws(LogStoreError) {
         try fileChanges.withLock { _ throws(LogStoreError) in
+            try checkExists()
             var config = configuration.value
             try change(&config)
             try config.validate()
@@ -56,10 +57,22 @@ public final class Topic: Sendable {
     /// Takes in more partitions, durably: readers see them once the topic's file counts them.
     func add(_ added: [PartitionLog]) throws(LogStoreError) {
         try fileChanges.withLock { _ throws(LogStoreError) in
+            try checkExists()
             let all = partitions + added
             try store(TopicMetadata(id: id, partitionCount: all.count, config: config))
             partitionList.withLock { $0 = all }
         }
+    }
+
+    /// Throws when the topic was deleted: the folder may be that of a new one of the same name.
+    private func checkExists() throws(LogStoreError) {
+        if let failure = partitions.first?.failure, failure.code == .unknownTopicOrPartition { throw failure }
+    }
+
+    /// Waits for changes of the topic's files that are under way; for who has made sure that none begins.
+    func awaitChanges() {
+        fileChanges.withLock { _ in }
+        for partition in partitions { partition.fileChanges.withLock { _ in } }
     }
 
     private func store(_ metadata: TopicMetadata) throws(LogStoreError) {

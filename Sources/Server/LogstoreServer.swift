@@ -63,7 +63,7 @@ public final class LogstoreServer: Sendable {
             .init(service: Maintenance(store: store, pool: diskPool, logger: logger)),
             .init(service: application, successTerminationBehavior: .gracefullyShutdownGroup),
         ]
-        let kafkaGroup = MultiThreadedEventLoopGroup(numberOfThreads: 1)
+        let kafkaGroup = MultiThreadedEventLoopGroup(numberOfThreads: Self.kafkaThreads)
         if let kafka = kafkaServer(on: kafkaGroup, tls, onKafkaRunning) {
             running.append(.init(service: kafka, successTerminationBehavior: .gracefullyShutdownGroup))
         }
@@ -91,6 +91,9 @@ public final class LogstoreServer: Sendable {
             certificate: certificate, key: configuration.text("kafka_tls_key"),
             clientCA: configuration.text("kafka_tls_client_ca"))
     }
+
+    /// Two, so that one client's decompression or cold disk does not hold up everyone's heartbeats.
+    private static let kafkaThreads = 2
 
     private func kafkaServer(
         on group: MultiThreadedEventLoopGroup, _ tls: NIOSSLContext?, _ onRunning: @escaping @Sendable (Int) -> Void

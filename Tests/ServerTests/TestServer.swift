@@ -23,6 +23,7 @@ struct TestServer {
         var flags = settings
         flags["data"] = folder.path + "/data"
         flags["http"] = "127.0.0.1:0"
+        flags["kafka"] = flags["kafka"] ?? "off"
         let configuration = try ServerConfiguration(flags: flags)
         let store = try await blocking { try Store.open(configuration: configuration) }
         var logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }

@@ -162,6 +162,12 @@ public final class Materializer: Sendable {
             for partition in topic.partitions { partition.releaseRetention(name: Self.holdName(table)) }
         }
         for (table, topic) in added {
+            // A topic made anew goes on after what the table has of the old one, from its first record on.
+            let visible = catalog.table(table)?.visibleOffsets() ?? [:]
+            for partition in topic.partitions {
+                let source = SourcePartition(topic: topic.name, partition: partition.partition)
+                try? partition.ensureEndOffset(atLeast: visible[source] ?? 0)
+            }
             observe(table, topic)
             signal(table)
         }

@@ -73,7 +73,7 @@ extension GroupCoordinator {
         if !state.electJoinedLeader(), !state.members.isEmpty {
             // Only static members are left, none of which has joined: their sessions will end, or they come back.
             state.joinWait = .everyone
-            scheduleJoinTimer(state.rebalanceTimeoutMs, group, &state)
+            scheduleJoinTimer(max(1000, state.rebalanceTimeoutMs), group, &state)
             return
         }
         state.beginGeneration(nowMs: nowMs)

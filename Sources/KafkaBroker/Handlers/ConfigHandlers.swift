@@ -24,13 +24,16 @@ struct ConfigHandlers: Sendable {
     func register(in table: inout HandlerTable) {
         table.on(DescribeConfigsRequest.self) { request, context, reply in
             var response = DescribeConfigsResponse()
-            response.resources = request.resources.map { describe($0, request, context) }
+            response.resources = Self.unique(request.resources) { ($0.type, $0.name) }.map {
+                describe($0, request, context)
+            }
             reply(response)
         }
         table.on(AlterConfigsRequest.self) { request, context, reply in
             let isTaken = offload {
                 var response = AlterConfigsResponse()
-                response.resources = request.resources.map { replace($0, request.validateOnly, context) }
+                response.resources = Self.unique(request.resources) { ($0.type, $0.name) }
+                    .map { replace($0, request.validateOnly, context) }
                 reply(response)
             }
             if !isTaken { reply.send(.close("too much waits for the disk")) }
@@ -38,10 +41,20 @@ struct ConfigHandlers: Sendable {
         table.on(IncrementalAlterConfigsRequest.self) { request, context, reply in
             let isTaken = offload {
                 var response = IncrementalAlterConfigsResponse()
-                response.resources = request.resources.map { change($0, request.validateOnly, context) }
+                response.resources = Self.unique(request.resources) { ($0.type, $0.name) }
+                    .map { change($0, request.validateOnly, context) }
                 reply(response)
             }
             if !isTaken { reply.send(.close("too much waits for the disk")) }
+        }
+    }
+
+    private static func unique<Resource>(
+        _ resources: [Resource], _ key: (Resource) -> (type: Int8, name: String)
+    ) -> [Resource] {
+        resources.unique { resource in
+            let (type, name) = key(resource)
+            return "\(type) \(name)"
         }
     }
 

@@ -71,7 +71,8 @@ private final class PendingFetch: Sendable {
     /// Reads on a thread that may block.
     private func read() {
         let isTaken = handlers.offload { [self] in attempt() }
-        if !isTaken { answer(FetchReading.refusal(of: request, .requestTimedOut)) }
+        // Nothing is wrong with the partitions: a client that gets no records asks again.
+        if !isTaken { answer(FetchReading.refusal(of: request, .none)) }
     }
 
     private func attempt() {
@@ -84,7 +85,7 @@ private final class PendingFetch: Sendable {
             // Whoever is going to wait first makes sure to hear of appends, then looks: none falls in between.
             if mayWait, !isLate { observe() }
             let reading = FetchReading(handlers.logStore, handlers.settings, request)
-            if isLate || !mayWait || reading.hasError || reading.sizeBytes >= Int(request.minBytes) {
+            if isLate || !mayWait || reading.isFinal || reading.sizeBytes >= Int(request.minBytes) {
                 answer(reading.response)
                 return
             }
@@ -160,7 +161,8 @@ private final class PendingFetch: Sendable {
 private struct FetchReading {
     private(set) var response = FetchResponse()
     private(set) var sizeBytes = 0
-    private(set) var hasError = false
+    /// Whether waiting would not bring more: an error, or records that were left out for want of room.
+    private(set) var isFinal = false
 
     init(_ logStore: LogStore, _ settings: BrokerSettings, _ request: FetchRequest) {
         var left = min(Int(max(0, request.maxBytes)), settings.maxFetchBytes)
@@ -174,11 +176,11 @@ private struct FetchReading {
                 let part = Self.read(
                     logStore.partition(name), partition, maxBytes: min(budget, Int(max(0, partition.maxBytes))),
                     isFirst: sizeBytes == 0, isCommittedOnly: request.isolationLevel == 1)
-                let size = part.records?.count ?? 0
+                let size = part.answer.records?.count ?? 0
                 sizeBytes += size
                 left -= size
-                if part.error != .none { hasError = true }
-                answer.partitions.append(part)
+                if part.answer.error != .none || part.isCut { isFinal = true }
+                answer.partitions.append(part.answer)
             }
             response.topics.append(answer)
         }
@@ -202,29 +204,32 @@ private struct FetchReading {
 
     private static func read(
         _ log: PartitionLog?, _ partition: FetchRequest.Partition, maxBytes: Int, isFirst: Bool, isCommittedOnly: Bool
-    ) -> FetchResponse.Partition {
+    ) -> (answer: FetchResponse.Partition, isCut: Bool) {
         var answer = FetchResponse.Partition()
         answer.index = partition.index
         guard let log else {
             answer.error = .unknownTopicOrPartition
-            return answer
+            return (answer, false)
         }
         if partition.currentLeaderEpoch > MetadataHandlers.leaderEpoch {
             answer.error = .unknownLeaderEpoch
-            return answer
+            return (answer, false)
         }
+        var isCut = false
         let end = log.endOffset
         answer.highWatermark = end
         answer.lastStableOffset = min(end, log.lastStableOffset)
         answer.logStartOffset = log.startOffset
         if isCommittedOnly { answer.abortedTransactions = [] }
-        guard maxBytes > 0 else { return answer }
+        guard maxBytes > 0 else { return (answer, false) }
         do throws(LogStoreError) {
             let limit = isCommittedOnly ? answer.lastStableOffset : nil
             let slice = try log.slice(from: partition.fetchOffset, maxBytes: maxBytes, upTo: limit)
-            guard let slice, isFirst || slice.sizeBytes <= maxBytes else { return answer }
+            guard let slice else { return (answer, false) }
+            guard isFirst || slice.sizeBytes <= maxBytes else { return (answer, true) }
+            isCut = slice.endOffset < limit ?? end
             answer.records = RecordData(slice.file, position: UInt64(slice.position), count: slice.sizeBytes)
-            guard isCommittedOnly else { return answer }
+            guard isCommittedOnly else { return (answer, isCut) }
             answer.abortedTransactions = try log.abortedTransactions(
                 from: slice.firstOffset, upTo: min(slice.endOffset, answer.lastStableOffset)
             ).map { transaction in
@@ -236,6 +241,6 @@ private struct FetchReading {
         } catch {
             answer.error = ErrorCode(error)
         }
-        return answer
+        return (answer, isCut)
     }
 }

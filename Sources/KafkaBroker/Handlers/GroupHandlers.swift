@@ -190,7 +190,7 @@ struct GroupHandlers: Sendable {
     private func registerAdministration(in table: inout HandlerTable) {
         table.on(DescribeGroupsRequest.self) { request, context, reply in
             var response = DescribeGroupsResponse()
-            response.groups = request.groups.map { name in
+            response.groups = request.groups.unique { $0 }.map { name in
                 guard mayLook(context) else {
                     var group = DescribeGroupsResponse.Group()
                     group.groupID = name

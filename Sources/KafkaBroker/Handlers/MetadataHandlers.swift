@@ -7,6 +7,9 @@ struct MetadataHandlers: Sendable {
     let settings: BrokerSettings
     let offload: Broker.Offload
 
+    /// The most topics that one request creates by naming them; the client asks for the others again.
+    private static let maxCreated = 100
+
     /// The leader epoch of every partition: there is one leader, ever.
     static let leaderEpoch: Int32 = 0
 
@@ -36,10 +39,9 @@ struct MetadataHandlers: Sendable {
         guard settings.autoCreateTopics, request.allowAutoTopicCreation, context.session.may(.produce) else {
             return []
         }
-        var seen: Set<String> = []
-        return (request.topics ?? []).filter { $0.id == 0 }.compactMap(\.name).filter { name in
-            logStore.topic(name) == nil && seen.insert(name).inserted
-        }
+        let names = (request.topics ?? []).filter { $0.id == 0 }.compactMap(\.name)
+        let missing = names.unique { $0 }.filter { logStore.topic($0) == nil }
+        return Array(missing.prefix(Self.maxCreated))
     }
 
     private func create(_ names: [String]) -> [String: LogStoreError] {
@@ -68,9 +70,10 @@ struct MetadataHandlers: Sendable {
         if wantsAll(request, context) {
             response.topics = logStore.topics.map { describe($0) }
         } else {
-            response.topics = (request.topics ?? []).map { topic in
-                topic.id == 0 ? describe(topic.name ?? "", failures[topic.name ?? ""]) : describe(topic.id)
-            }
+            let topics = request.topics ?? []
+            let named = topics.filter { $0.id == 0 }.map { $0.name ?? "" }.unique { $0 }
+            let ids = topics.filter { $0.id != 0 }.map(\.id).unique { $0 }
+            response.topics = named.map { describe($0, failures[$0]) } + describe(ids)
         }
         return response
     }
@@ -92,13 +95,17 @@ struct MetadataHandlers: Sendable {
         return answer
     }
 
-    private func describe(_ id: UInt128) -> MetadataResponse.Topic {
-        if let topic = logStore.topics.first(where: { $0.id == id }) { return describe(topic) }
-        var answer = MetadataResponse.Topic()
-        answer.name = nil
-        answer.id = id
-        answer.error = .unknownTopicID
-        return answer
+    private func describe(_ ids: [UInt128]) -> [MetadataResponse.Topic] {
+        if ids.isEmpty { return [] }
+        let byID = Dictionary(logStore.topics.map { ($0.id, $0) }) { first, _ in first }
+        return ids.map { id in
+            if let topic = byID[id] { return describe(topic) }
+            var answer = MetadataResponse.Topic()
+            answer.name = nil
+            answer.id = id
+            answer.error = .unknownTopicID
+            return answer
+        }
     }
 
     private func describe(_ topic: Topic) -> MetadataResponse.Topic {

@@ -55,7 +55,7 @@ struct TopicHandlers: Sendable {
         guard context.session.may(.administer) else { return refusal(of: request, .forbidden) }
         let names = Dictionary(grouping: request.topics, by: \.name)
         var response = CreateTopicsResponse()
-        for topic in request.topics where !response.topics.contains(where: { $0.name == topic.name }) {
+        for topic in request.topics.unique(by: { $0.name }) {
             if names[topic.name]?.count == 1 {
                 response.topics.append(create(topic, request.validateOnly, context.version))
             } else {

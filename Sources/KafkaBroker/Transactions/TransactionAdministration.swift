@@ -14,7 +14,7 @@ struct TransactionAdministrationHandlers: Sendable {
         }
         table.on(DescribeTransactionsRequest.self) { request, context, reply in
             var response = DescribeTransactionsResponse()
-            response.transactions = request.transactionalIDs.map { name in
+            response.transactions = request.transactionalIDs.unique { $0 }.map { name in
                 if Self.mayLook(context) { return transactions.describe(name) }
                 var answer = DescribeTransactionsResponse.Transaction()
                 answer.transactionalID = name
@@ -44,10 +44,10 @@ struct TransactionAdministrationHandlers: Sendable {
         _ fill: (TopicPartition, inout DescribeProducersResponse.Partition) -> Void
     ) -> DescribeProducersResponse {
         var response = DescribeProducersResponse()
-        response.topics = request.topics.map { topic in
+        response.topics = request.topics.unique { $0.name }.map { topic in
             var answer = DescribeProducersResponse.Topic()
             answer.name = topic.name
-            answer.partitions = topic.partitions.map { index in
+            answer.partitions = topic.partitions.unique { $0 }.map { index in
                 var answer = DescribeProducersResponse.Partition()
                 answer.index = index
                 fill(TopicPartition(topic: topic.name, partition: index), &answer)

@@ -44,7 +44,7 @@ extension TransactionCoordinator {
             watch(stored, afterMs: Self.retryMs)
             return
         }
-        abort(name, underEpoch: epoch) { [weak self] code in
+        abort(name, underEpoch: epoch, startedMs: stored.startedMs) { [weak self] code in
             // Whoever was faster may have ended it; otherwise it is tried again.
             if code != .none { self?.watch(stored, afterMs: Self.retryMs) }
         }

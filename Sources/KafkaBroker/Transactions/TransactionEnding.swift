@@ -26,10 +26,15 @@ extension TransactionCoordinator {
     }
 
     /// Aborts a transaction that its producer did not end, and shuts the producer out with an epoch above its own.
-    func abort(_ name: String, underEpoch epoch: Int16, reply: @escaping @Sendable (ErrorCode) -> Void) {
+    /// With `startedMs`, only the one that began then: its producer may have gone on to the next.
+    func abort(
+        _ name: String, underEpoch epoch: Int16, startedMs: Int64? = nil, reply: @escaping @Sendable (ErrorCode) -> Void
+    ) {
         let nowMs = nowMs
         let next = entries.withLock { entries -> StoredTransaction? in
-            guard var entry = entries[name], entry.stored.state == .ongoing, !entry.isChanging else { return nil }
+            guard var entry = entries[name], entry.stored.state == .ongoing, !entry.isChanging,
+                startedMs == nil || startedMs == entry.stored.startedMs
+            else { return nil }
             // From now on, whether this can be kept or not.
             entry.stored.producerEpoch = epoch
             entry.stored.lastProducerEpoch = -1
@@ -152,7 +157,7 @@ extension TransactionCoordinator {
     /// Ends transactions that are open in partitions but not here.
     private func endUnknown(_ all: [StoredTransaction]) {
         let known = Dictionary(all.map { ($0.producerID, $0) }) { first, _ in first }
-        for log in logStore.topics.flatMap(\.partitions) where log.lastStableOffset < log.endOffset {
+        for log in logStore.topics.flatMap(\.partitions) {
             // A partition that cannot say takes no appends either.
             for open in (try? log.openTransactions()) ?? [] {
                 let stored = known[open.producerID]

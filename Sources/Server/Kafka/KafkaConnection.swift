@@ -49,6 +49,8 @@ final class KafkaConnection: ChannelInboundHandler {
     private var loginDeadline: Scheduled<Void>?
     private var frameDeadline: Scheduled<Void>?
     private var isClosing = false
+    /// Set when the server stops: what was taken is answered, and nothing more is taken.
+    private var isDraining = false
 
     init(
         broker: Broker, limits: KafkaLimits, memory: RequestMemory, metrics: KafkaMetrics, logger: Logger,
@@ -73,7 +75,8 @@ final class KafkaConnection: ChannelInboundHandler {
         isLoggedIn = session.isAuthenticated
         if !isLoggedIn || isEncrypted {
             loginDeadline = after(limits.loginTimeoutMs, context) { connection, context in
-                if connection.isLoggedIn, connection.hasHeard { return }
+                let isLoggedIn = connection.session?.isAuthenticated ?? false
+                if isLoggedIn, connection.hasHeard { return }
                 connection.close(context, "nobody logged in for \(connection.limits.loginTimeoutMs) ms")
             }
         }
@@ -174,7 +177,7 @@ final class KafkaConnection: ChannelInboundHandler {
 
     private var mayTakeMore: Bool {
         slots.count < limits.maxRequestsInFlight && waitingBytes < limits.maxBytesInFlight
-            && readyBytes < limits.maxReadyBytes && outgoing.isEmpty && !isWaitingForMemory
+            && readyBytes < limits.maxReadyBytes && outgoing.isEmpty && !isWaitingForMemory && !isDraining
     }
 
     /// Notes how much memory the connection's requests take, and waits when that is too much for all together.
@@ -250,6 +253,7 @@ final class KafkaConnection: ChannelInboundHandler {
         }
         hold()
         pump(context)
+        closeWhenDrained(context)
         readMore(context)
     }
 
@@ -314,12 +318,22 @@ final class KafkaConnection: ChannelInboundHandler {
     func channelWritabilityChanged(context: ChannelHandlerContext) {
         if context.channel.isWritable, !isClosing {
             pump(context)
+            closeWhenDrained(context)
             readMore(context)
         }
         context.fireChannelWritabilityChanged()
     }
 
     // MARK: Ending
+
+    private func closeWhenDrained(_ context: ChannelHandlerContext) {
+        guard isDraining, !isClosing, slots.isEmpty, outgoing.isEmpty else { return }
+        isClosing = true
+        // Closing at once would drop what the socket has not taken yet.
+        let end = context.writeAndFlush(wrapOutboundOut(.byteBuffer(ByteBuffer())))
+        let channel = context.channel
+        end.whenComplete { _ in channel.close(promise: nil) }
+    }
 
     private func close(_ context: ChannelHandlerContext, _ reason: String) {
         guard !isClosing else { return }
@@ -347,7 +361,10 @@ final class KafkaConnection: ChannelInboundHandler {
     }
 
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
-        if event is IdleStateHandler.IdleStateEvent {
+        if event is KafkaDrain {
+            isDraining = true
+            closeWhenDrained(context)
+        } else if event is IdleStateHandler.IdleStateEvent {
             // A client that waits for an answer is not idle; one that stopped in the middle of a request is.
             if slots.isEmpty || assembler.isInFrame { context.close(promise: nil) }
         }

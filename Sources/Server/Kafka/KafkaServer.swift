@@ -26,6 +26,27 @@ struct KafkaServer: Service {
     let metrics: KafkaMetrics
     let logger: Logger
     let onRunning: @Sendable (Int) -> Void
+    private let connections = OpenConnections()
+
+    /// How long a stop waits for answers: most come with the next sync; only members who wait for a group take longer.
+    private static let drainTimeoutMs: Int64 = 3000
+
+    init(
+        host: String, port: Int, group: MultiThreadedEventLoopGroup, broker: Broker, needsAuthentication: Bool,
+        tls: NIOSSLContext?, limits: KafkaLimits, metrics: KafkaMetrics, logger: Logger,
+        onRunning: @escaping @Sendable (Int) -> Void
+    ) {
+        self.host = host
+        self.port = port
+        self.group = group
+        self.broker = broker
+        self.needsAuthentication = needsAuthentication
+        self.tls = tls
+        self.limits = limits
+        self.metrics = metrics
+        self.logger = logger
+        self.onRunning = onRunning
+    }
 
     func run() async throws {
         let channel: any Channel
@@ -42,6 +63,7 @@ struct KafkaServer: Service {
                 channel.close(promise: nil)
             }
         }
+        await connections.drain(timeoutMs: Self.drainTimeoutMs)
         broker.stop()
     }
 
@@ -51,6 +73,7 @@ struct KafkaServer: Service {
 
     private func bootstrap() -> ServerBootstrap {
         let memory = RequestMemory(maxBytes: limits.maxRequestBytes)
+        let connections = connections
         return ServerBootstrap(group: group)
             .serverChannelOption(.backlog, value: 512)
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
@@ -66,6 +89,7 @@ struct KafkaServer: Service {
                     logger.warning("kafka: \(limits.maxConnections) connections are open; closing one more")
                     return channel.close()
                 }
+                connections.add(channel)
                 return channel.eventLoop.makeCompletedFuture {
                     if let tls {
                         try channel.pipeline.syncOperations.addHandler(NIOSSLServerHandler(context: tls))

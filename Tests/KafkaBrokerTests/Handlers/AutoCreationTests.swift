@@ -21,8 +21,8 @@ struct AutoCreationTests {
         let fixture = try BrokerFixture(settings: settings)
         _ = try fixture.log("there")
         let topics = try ask(fixture, ["new", "there", "new"])
-        #expect(topics.map(\.error) == [.none, .none, .none])
-        #expect(topics.map(\.partitions.count) == [5, 3, 5])
+        #expect(topics.map(\.error) == [.none, .none], "what is named twice is answered once")
+        #expect(topics.map(\.partitions.count) == [5, 3])
     }
 
     @Test("without it there is no such topic")
