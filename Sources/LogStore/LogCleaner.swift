@@ -233,7 +233,8 @@ final class LogCleaner {
             })
     }
 
-    /// A committed transaction's marker goes once nothing of the transaction is left, and its time has come like a tombstone's.
+    /// A committed transaction's marker goes once nothing of the transaction is left, and its time has come like a
+    /// tombstone's.
     private func decide(
         marker: RecordBatch, _ bytes: UnsafeRawBufferPointer, _ keepsEmpty: Bool
     ) throws(LogStoreError) -> CompactedBatch {

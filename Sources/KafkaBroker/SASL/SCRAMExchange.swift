@@ -54,8 +54,8 @@ struct SCRAMExchange: Sendable {
         _ token: ArraySlice<UInt8>, _ challenge: Challenge, _ mechanism: SASLMechanism
     ) throws(SASLFailure) -> SASLExchange.Step {
         let final = try ClientFinal(token)
-        // Old librdkafka puts its own nonce in front once more, which Kafka lets pass too. Nothing is lost: the proof is
-        // for the message as it came.
+        // Old librdkafka puts its own nonce in front once more, which Kafka lets pass too. Nothing is lost: the proof
+        // is for the message as it came.
         guard final.channelBinding == challenge.gs2Header,
             final.nonce.suffix(challenge.nonce.count) == challenge.nonce[...]
         else {
