@@ -14,6 +14,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import urllib.error
 import urllib.request
@@ -25,10 +26,19 @@ CODECS = ["none", "gzip", "snappy", "lz4", "zstd"]
 LIMIT = 240
 
 
+PORTS, PORTS_LOCK = set(), threading.Lock()
+
+
 def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    """A port that is free, and that nobody here was given before."""
+    with PORTS_LOCK:
+        while True:
+            with socket.socket() as probe:
+                probe.bind(("127.0.0.1", 0))
+                port = probe.getsockname()[1]
+            if port not in PORTS:
+                PORTS.add(port)
+                return port
 
 
 class Failure(Exception):

@@ -431,6 +431,7 @@ public class Client {
 
     /** What a user may do and what not; the topic `secured` is there and has a record. */
     static void allowed(boolean produce, boolean consume) throws Exception {
+        common.put("request.timeout.ms", "15000");
         common.put("default.api.timeout.ms", "20000");
         Map<String, Object> quick = with("max.block.ms", "20000", "enable.idempotence", "false");
         Callable<?> sending = () -> {

@@ -1,5 +1,6 @@
 import Foundation
 import Glibc
+import Synchronization
 
 /// The release binary and the checkout it came from.
 enum Program {
@@ -33,6 +34,16 @@ enum Program {
 
 /// A port that nobody listens on at this moment.
 func freePort() throws -> UInt16 {
+    while true {
+        let port = try anyFreePort()
+        if givenPorts.withLock({ $0.insert(port).inserted }) { return port }
+    }
+}
+
+/// Ports given out before: the system may offer one again before it is used.
+private let givenPorts = Mutex<Set<UInt16>>([])
+
+private func anyFreePort() throws -> UInt16 {
     let socket = Glibc.socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
     guard socket >= 0 else { throw HarnessError("no socket") }
     defer { close(socket) }
