@@ -11,9 +11,11 @@ import CKernels
 public final class Thread: @unchecked Sendable {
     private final class Body {
         let name: String
+        let niceness: Int32
         let run: @Sendable () -> Void
-        init(name: String, run: @escaping @Sendable () -> Void) {
+        init(name: String, niceness: Int32, run: @escaping @Sendable () -> Void) {
             self.name = name
+            self.niceness = niceness
             self.run = run
         }
     }
@@ -22,8 +24,9 @@ public final class Thread: @unchecked Sendable {
     private var isJoined = false
 
     /// Starts a thread that runs `body` to its end. `name` is shown by `top -H` (15 bytes of it).
-    public init(name: String, _ body: @escaping @Sendable () -> Void) {
-        let box = Unmanaged.passRetained(Body(name: name, run: body))
+    /// With `niceness` above 0 (up to 19) it stands back when there is more to do than the cores can.
+    public init(name: String, niceness: Int32 = 0, _ body: @escaping @Sendable () -> Void) {
+        let box = Unmanaged.passRetained(Body(name: name, niceness: niceness, run: body))
         var attributes = pthread_attr_t()
         pthread_attr_init(&attributes)
         // A parser may nest; the default of a static executable is the soft limit of the shell.
@@ -34,6 +37,7 @@ public final class Thread: @unchecked Sendable {
                 guard let argument else { return nil }
                 let body = Unmanaged<Body>.fromOpaque(argument).takeRetainedValue()
                 logstore_name_thread(body.name)
+                if body.niceness > 0 { logstore_lower_thread_priority(body.niceness) }
                 body.run()
                 return nil
             }, box.toOpaque())

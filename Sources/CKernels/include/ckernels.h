@@ -14,6 +14,9 @@ uint32_t logstore_crc32c_portable(uint32_t crc, const void *bytes, size_t length
 /// Names the calling thread for `top -H` and debuggers; 15 bytes are kept.
 void logstore_name_thread(const char *name);
 
+/// Lets other threads go before the calling one when there are more than cores: its nice value.
+void logstore_lower_thread_priority(int by);
+
 /// Makes the allocator keep few arenas and give memory back. Call before the first thread is started.
 void logstore_tune_allocator(void);
 

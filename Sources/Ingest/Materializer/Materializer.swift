@@ -42,10 +42,13 @@ public final class Materializer: Sendable {
         followTopics()
         threads.withLock { threads in
             for index in 0..<max(settings.threads, 1) {
-                threads.append(Thread(name: "materialize-\(index)") { [self] in work() })
+                // Behind those who acknowledge: rows can wait in the log, producers cannot.
+                threads.append(Thread(name: "materialize-\(index)", niceness: Self.niceness) { [self] in work() })
             }
         }
     }
+
+    private static let niceness: Int32 = 5
 
     /// Ends the threads after what they have in hand. What is not in a part then comes from the log again at the
     /// next start.
